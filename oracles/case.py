@@ -1,0 +1,202 @@
+"""How a case of the oracle is declared, and what each of its fields means.
+
+A module of cases defines
+
+    METHOD = "first_order"                 # folder of the vectors, first part of every id
+    FLAGS = {"BiasCorrection": "..."}      # each flag its cases use: what it is, what goes wrong without it
+    def cases() -> list[Case]: ...         # cheap: extended-precision work belongs in `compute`
+
+and a case reads
+
+    Case(
+        id="first_order.base_step.L3.adam-first",      # <method>.<op>.<level>.<what>
+        op="base_step",
+        level="L3",
+        group="adam",                                  # file <method>/<level>-<group>.json; default: the op
+        source="Kingma and Ba 2015, Algorithm 1",      # paper and equation, or number of the claim; required
+        comment="at t = 1 the bias correction cancels the decay",  # what a wrong answer would tell; required
+        flags=("BiasCorrection",),
+        inputs={
+            "optimizer": "adam",
+            "settings": {"learning_rate": 0.1},
+            "theta": [1.0, 2.0],
+            "gradient": [0.5, -1.0],
+            "state": {"iteration": 0, "first_moment": [0.0, 0.0], "second_moment": [0.0, 0.0]},
+        },
+        compute=adam_step,                             # pure function of the module, see below
+        rules={"direction": Close(terms=4, why="..."), "state.iteration": Exact()},
+    )
+
+*Inputs* are what an implementation receives: float, int, bool, str, None, lists of floats (vectors), lists of
+lists of floats (matrices), `Array(shape, values)` for empty arrays, and dicts of these. Every float is a
+float64 and is meant exactly; make them with `precision.floats(...)` when they come from mpmath. A list of
+ints is an exact list, not an array: write 1.0. Cases with dtype="float32" need floats that float32
+represents.
+
+*`compute(inputs)`* gets the same dict with every float as an `mpf`, arrays as nested lists of `mpf`, ints,
+bools, strings and None untouched, and `inputs["problem"]` (a problem id among the inputs) as an
+`oracles.problems.Problem`. It returns a dict of quantities in computing order: `mpf`, nested lists of `mpf`,
+or, for exact quantities, int, bool, str or a list of them. Names that start with `_` are scaffolding (scales,
+clusters) and are not frozen. It is called at 50 and at 80 digits and on perturbed inputs, so it draws nothing
+at random and holds no precision of its own. States come back as "state.velocity", "state.base.first_moment",
+...
+
+*Rules* say how a quantity is compared, one for each quantity that does not start with `_`: `Close` for arrays
+and scalars by test ratio, `Subspace` for eigenvectors, `Exact` for integers, booleans, strings and lists of
+them, `Behaviour` for the class of an answer (`compute` may then be None), `OneOf` for several accepted
+answers.
+
+*The condition number* is measured: each float of the inputs is multiplied by 1 + 2^-40 r with r in [-1, 1],
+the problem's data likewise (a quadratic's Hessian by a symmetric matrix of norm 2^-40 |H|), and the largest
+change of the answer in units of 2^-40 scale is the condition. `perturb` names the inputs to move, "problem"
+for the data (default: all that hold floats), `samples` says how many draws. An exact quantity that changes
+under the perturbation is an error, since the case stands on a decision boundary: leave that input out of
+`perturb` and say why in the comment, or move the case. `conditions` states a condition number known better
+than measured (a repeated eigenvalue, which a perturbation would split), with the reason in the rule's `why`.
+
+*Checks* are a second derivation of the same answer: `Check(name, function)` with `function(inputs, outputs)`
+-> relative defect, run at 50 digits at every build and check; the names stand in the file's header.
+
+*Alternatives* hold the answers under another named choice: {"multiplicity=full": Alternative(compute,
+rules)}.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mpmath import mpf
+
+LEVELS = ("L1", "L2", "L3", "L4", "L6")
+Quantities = dict[str, Any]
+Compute = Callable[[dict[str, Any]], Quantities]
+Scale = str | float | Callable[[dict[str, Any], Quantities], Any]
+
+
+@dataclass(frozen=True)
+class Array:
+    """An input array given by its shape and its entries in row-major order (needed for empty arrays)."""
+
+    shape: tuple[int, ...]
+    values: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Close:
+    """Compare by test ratio: max|y - y*| / (u max(condition, 1) scale terms) <= threshold.
+
+    Attributes:
+        scale: size of the natural reference: a float, a function (inputs, outputs) -> number, or the name of
+        an
+            output (perhaps one that starts with `_`), whose Euclidean norm is taken. Default: the Euclidean
+            norm of the quantity itself. A zero scale is an error.
+        terms: number of rounded operations that add up, n for a sum, n * steps for a trajectory.
+        threshold: allowed ratio; 30 unless a reason stands in `why`.
+        axis: "step" when the leading axis counts iterations: the condition is then a list, a number per step.
+        why: one line: where scale and terms come from.
+    """
+
+    scale: Scale | None = None
+    terms: int = 1
+    threshold: float = 30.0
+    axis: str | None = None
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subspace:
+    """Compare eigenvectors, columns of an (n, k) array, as subspaces: orthonormal, a projector per cluster.
+
+    Attributes:
+        clusters: name of an output with the lists of columns that belong together (exact lists of ints).
+        gaps: name of an output with, for each cluster, its distance to the rest of the spectrum.
+        norm: name of an output with |H|.
+        terms: number of rounded operations that add up.
+        threshold: allowed ratio.
+        why: one line: where the clusters and gaps come from.
+    """
+
+    clusters: str
+    gaps: str
+    norm: str
+    terms: int = 1
+    threshold: float = 30.0
+    why: str
+
+
+@dataclass(frozen=True)
+class Exact:
+    """Compare an int, a bool, a string or a list of them for equality."""
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """Compare the class of an answer: "error", "finite" or "unchanged".
+
+    Attributes:
+        allowed: the classes that pass.
+        argument: name of the argument that an error must name, or None.
+    """
+
+    allowed: tuple[str, ...]
+    argument: str | None = None
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Accept any of several answers: name of each output that holds one (starting with `_`) and its rule."""
+
+    members: Mapping[str, "Rule"]
+
+
+Rule = Close | Subspace | Exact | Behaviour | OneOf
+
+
+@dataclass(frozen=True)
+class Check:
+    """A second derivation: its name, function (inputs, outputs) -> relative defect, largest defect allowed."""
+
+    name: str
+    defect: Callable[[dict[str, Any], Quantities], Any]
+    bound: Any = mpf(10) ** -20
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """The answer of a case under another named choice: quantities that differ or all of them."""
+
+    compute: Compute
+    rules: Mapping[str, Rule]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One case; see the module's docstring for the meaning of each field."""
+
+    id: str
+    op: str
+    level: str
+    source: str
+    comment: str
+    inputs: Mapping[str, Any]
+    rules: Mapping[str, Rule]
+    compute: Compute | None
+    group: str = ""
+    flags: tuple[str, ...] = ()
+    dtype: str = "float64"
+    profile: Mapping[str, Any] = field(default_factory=dict)
+    alternatives: Mapping[str, Alternative] = field(default_factory=dict)
+    perturb: Sequence[str] | None = None
+    samples: int = 8
+    conditions: Mapping[str, float] = field(default_factory=dict)
+    checks: Sequence[Check] = ()
+
+    @property
+    def method(self) -> str:
+        """First part of the id."""
+        return self.id.split(".", 1)[0]
+
+    @property
+    def file(self) -> str:
+        """Path of the vector file, relative to the folder of vectors."""
+        return f"{self.method}/{self.level}-{self.group or self.op}.json"
