@@ -154,7 +154,7 @@ Rule = Close | Subspace | Exact | Behaviour | OneOf
 
 @dataclass(frozen=True)
 class Check:
-    """A second derivation: its name, function (inputs, outputs) -> relative defect, largest defect allowed."""
+    """A second derivation: its name, function (inputs, outputs) -> relative defect, largest allowed."""
 
     name: str
     defect: Callable[[dict[str, Any], Quantities], Any]
