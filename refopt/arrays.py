@@ -1,9 +1,9 @@
 """Array libraries and validation: the only file of refopt that knows that array libraries differ.
 
 An algorithm starts with `xp = namespace(theta)`, calls array-API functions of `xp`, and creates arrays with the
-dtype and device of an argument; it never names a library. `to_host` is the one crossing to NumPy, `asarray_like` the
-way back. The `check_*` functions are the sentences that a user reads: the argument in backticks, what was given, what
-is allowed.
+dtype and device of an argument; it never names a library. `to_host` is the one crossing to NumPy, `asarray_like`
+the way back. The `check_*` functions are the sentences that a user reads: the argument in backticks, what was
+given, what is allowed.
 """
 
 from __future__ import annotations
@@ -280,5 +280,6 @@ def require_symmetric(name: str, H: Array, tolerance: float) -> None:
     if defect[i, j] > tolerance * scale:
         raise ValueError(
             f"`{name}` is not symmetric: [{i}, {j}] is {host[i, j]:.17g} and [{j}, {i}] is "
-            f"{host[j, i]:.17g}, an asymmetry of {defect[i, j] / scale:.3g} of the largest element; allowed is {tolerance:.3g}"
+            f"{host[j, i]:.17g}, an asymmetry of {defect[i, j] / scale:.3g} of the largest element; "
+            f"allowed is {tolerance:.3g}"
         )
