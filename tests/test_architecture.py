@@ -107,18 +107,15 @@ def foreign_imports(tree: ast.AST, allowed: set[str]) -> set[str]:
 
 def docstrings(tree: ast.AST) -> set[int]:
     """Identities of the constants that are docstrings."""
-    found = set()
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-            and ast.get_docstring(node) is not None
-        ):
-            found.add(id(node.body[0].value))
-    return found
+    owners = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    documented = (
+        node for node in ast.walk(tree) if isinstance(node, owners) and ast.get_docstring(node) is not None
+    )
+    return {id(node.body[0].value) for node in documented}
 
 
 def names_library(tree: ast.AST, word: str) -> bool:
-    """Whether code (not a docstring or comment) names an array library, as an identifier, a module or a string."""
+    """Whether code (not a docstring or comment) names a library, as an identifier, a module or a string."""
     skip = docstrings(tree)
     for node in ast.walk(tree):
         texts = []

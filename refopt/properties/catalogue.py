@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from refopt.conformance.adapter import Adapter, capabilities
 from refopt.properties import convergence, counts, preconditioner, spectral, splitting
 from refopt.properties.samples import Quadratic, RunSample
 
@@ -169,8 +170,7 @@ def run_properties(adapter: Any, *, names: tuple[str, ...] = (), examples: int =
 
 
 def _supports(adapter: Any, operation: str) -> bool:
-    """Whether the adapter has the operation (its own, not the refusal inherited from a base class)."""
-    supports = getattr(adapter, "supports", None)
-    if callable(supports):
-        return bool(supports(operation))
+    """Whether the adapter has the operation of its own."""
+    if isinstance(adapter, Adapter):
+        return operation in capabilities(adapter)
     return callable(getattr(adapter, operation, None))

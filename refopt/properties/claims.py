@@ -79,6 +79,6 @@ def ask(adapter: Any, operation: str, **inputs: Any) -> dict[str, Any]:
 
 
 def run_values(answer: Any, quadratic: Any, steps: int, sample: object) -> np.ndarray:
-    """Returns f along a run (steps + 1,), evaluated here from the answer's points."""
+    """Returns f - f* along a run (steps + 1,), evaluated here from the answer's points."""
     thetas = require_array(answer, "thetas", (steps + 1, quadratic.n), sample)
-    return np.array([quadratic.value(theta) for theta in thetas])
+    return np.array([quadratic.excess(theta) for theta in thetas])

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from refopt.derivatives import Derivatives
+
 __all__ = [
     "BASES",
     "LanczosSample",
@@ -54,14 +56,15 @@ def orthonormal_basis(kind: str, n: int, seed: int) -> np.ndarray:
 
 @dataclass(frozen=True, kw_only=True)
 class Quadratic:
-    """f(theta) = (theta - minimum)' H (theta - minimum) / 2 with H = Q diag(eigenvalues) Q'.
+    """f(theta) = theta' H theta / 2 - (H minimum)' theta with H = Q diag(eigenvalues) Q'.
 
-    It is handed to adapters in the place of a problem and has what they use: `id`, `n`, `value`, `gradient`,
-    `hvp`.
+    It is handed to adapters in the place of a problem of the family quadratic: `id`, `family`, `n`, `data`,
+    and derivatives as `value`, `gradient`, `hvp`, by automatic differentiation.
 
     Attributes:
         eigenvalues: the spectrum of H, descending.
-        basis: a kind of `orthonormal_basis`; `seed` names the draw.
+        basis: a kind of `orthonormal_basis`.
+        seed: names the draw of the basis.
         minimum: the stationary point (n,), or empty for the origin.
     """
 
@@ -82,6 +85,11 @@ class Quadratic:
         """The number of parameters."""
         return len(self.eigenvalues)
 
+    @property
+    def norm(self) -> float:
+        """The largest absolute eigenvalue."""
+        return float(np.max(np.abs(self.eigenvalues)))
+
     @cached_property
     def eigenvectors(self) -> np.ndarray:
         """Q (n, n), the eigenvector of ``eigenvalues[j]`` in column j."""
@@ -98,28 +106,36 @@ class Quadratic:
         """The stationary point (n,)."""
         return np.asarray(self.minimum, dtype=np.float64) if self.minimum else np.zeros(self.n)
 
-    @property
-    def norm(self) -> float:
-        """The largest absolute eigenvalue."""
-        return float(np.max(np.abs(self.eigenvalues)))
+    @cached_property
+    def data(self) -> dict[str, np.ndarray]:
+        """The family's data: `matrix` (n, n) and `linear` (n,)."""
+        return {"matrix": self.hessian, "linear": self.hessian @ self.origin}
+
+    @cached_property
+    def derivatives(self) -> Derivatives:
+        """Value, gradient and Hessian products of `objective`."""
+        return Derivatives(self.objective)
 
     def objective(self, theta: Any) -> Any:
-        """The function in the dialect that automatic differentiation understands (array in, scalar out)."""
+        """The function, written for automatic differentiation."""
+        return (theta * (self.hessian @ theta)).sum() / 2 - (self.data["linear"] * theta).sum()
+
+    def excess(self, theta: np.ndarray) -> float:
+        """The function above its stationary value, (theta - minimum)' H (theta - minimum) / 2."""
         shift = theta - self.origin
-        return (shift * (self.hessian @ shift)).sum() / 2
+        return float(shift @ self.hessian @ shift) / 2
 
-    def value(self, theta: Any) -> float:
-        """f(theta)."""
-        return float(self.objective(np.asarray(theta, dtype=np.float64)))
+    def value(self, theta: np.ndarray) -> Any:
+        """The function at theta."""
+        return self.derivatives.value(theta)
 
-    def gradient(self, theta: Any) -> np.ndarray:
-        """H (theta - minimum)."""
-        return self.hessian @ (np.asarray(theta, dtype=np.float64) - self.origin)
+    def gradient(self, theta: np.ndarray) -> np.ndarray:
+        """H (theta - minimum), (n,)."""
+        return self.derivatives.gradient(theta)
 
-    def hvp(self, theta: Any, vector: Any) -> np.ndarray:
-        """H vector, at any theta."""
-        del theta
-        return self.hessian @ np.asarray(vector, dtype=np.float64)
+    def hvp(self, theta: np.ndarray, vector: np.ndarray) -> np.ndarray:
+        """H vector, (n,), at any theta."""
+        return self.derivatives.hvp(theta, vector)
 
 
 @dataclass(frozen=True, kw_only=True)

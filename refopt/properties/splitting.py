@@ -92,13 +92,13 @@ def check_separability(adapter: Any, sample: StepSample) -> None:
     curvature = sample.quadratic.norm * float(np.linalg.norm(d1) * np.linalg.norm(d2))
     rounding = SLACK * sample.n * UNIT
     require("d1' H d2 = 0 for exact pairs.", abs(float(d1 @ H @ d2)), rounding * curvature, sample)
-    here = sample.quadratic.value(theta)
+    here = sample.quadratic.excess(theta)
     model = here + float(g1 @ d1 + d1 @ H @ d1 / 2) + float(g2 @ d2 + d2 @ H @ d2 / 2)
     reached = float(np.linalg.norm(theta - sample.quadratic.origin) + np.linalg.norm(d1) + np.linalg.norm(d2))
     scale = sample.quadratic.norm * (reached + float(np.linalg.norm(theta))) ** 2
     require(
         "f(theta + d1 + d2) = f1(d1) + f2(d2), f_i = f/2 + g_i'w + w'H w/2 at w = theta_next - theta.",
-        abs(sample.quadratic.value(theta_next) - model),
+        abs(sample.quadratic.excess(theta_next) - model),
         rounding * scale,
         sample,
     )
