@@ -1,0 +1,222 @@
+"""Builds the objective of a problem file: a formula of `refopt.objectives` and its data, per family.
+
+`problems/README.md` defines the families, their keys and their formulas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from refopt import generators, objectives
+from refopt.generators import Basis
+from refopt.tables import Table
+
+DENSE_LIMIT = 200
+"""Up to this n a quadratic is a dense matrix: fewer and simpler operations than its spectral form."""
+
+SEED_LIMIT = 2**64 - 1
+"""Largest seed of splitmix64."""
+
+
+class Built(NamedTuple):
+    """A formula, its arguments besides theta, and the basis that the problem's `eigen` starts refer to."""
+
+    formula: Callable[..., Any]
+    arrays: dict[str, np.ndarray]
+    settings: dict[str, Any]
+    basis: Basis | None = None
+
+
+def read_basis(data: Table, n: int) -> Basis:
+    """The basis that `data.basis` describes."""
+    table = data.table("basis")
+    kind = table.text("kind", ("identity", "householder", "dct", "dct-block"))
+    if kind == "identity":
+        basis = Basis(n)
+    elif kind == "dct":
+        basis = Basis(n, matrix=generators.dct(n))
+    elif kind == "dct-block":
+        zeta = table.integer("zeta", 0, n)
+        if zeta % 2:
+            table.refuse("zeta", f"is {zeta}", f"be an even integer in 0 .. {n}")
+        basis = generators.dct_block(n, zeta)
+    elif table.one_of("vectors", "seed") == "vectors":
+        vectors = table.rows("vectors", n)
+        for i, w in enumerate(vectors):
+            if not w.any():
+                table.refuse(f"vectors[{i}]", "is zero", "be a nonzero vector")
+        basis = generators.householder(vectors)
+    else:
+        seed, count = table.integer("seed", 0, SEED_LIMIT), table.integer("reflections", 1, n)
+        basis = generators.householder(generators.uniform(seed, n * count).reshape(count, n))
+    table.close()
+    return basis
+
+
+def read_eigenvalues(data: Table, n: int) -> np.ndarray:
+    """The n eigenvalues that `data.eigenvalues` lists or describes."""
+    if not isinstance(data.take("eigenvalues", "be a list or a table"), dict):
+        return data.numbers("eigenvalues", n)
+    table = data.table("eigenvalues")
+    kind = table.text("kind", ("paper-4.3", "exponential", "segments"))
+    if kind == "paper-4.3":
+        values = generators.paper_spectrum(n, table.number("lambda1"))
+    elif kind == "exponential":
+        first = table.integer("first_exponent", -1000, 1000) if table.offers("first_exponent") else 0
+        values = generators.exponential_spectrum(n, table.number("scale"), table.number("base", 0.0), first)
+    else:
+        parts = table.rows("segments", 3)
+        for i, (count, low, high) in enumerate(parts):
+            if count != int(count) or count < 1 or low > high or (count == 1 and low != high):
+                table.refuse(f"segments[{i}]", f"is [{count:g}, {low:g}, {high:g}]", "be [count, low, high]")
+        values = np.concatenate([generators.segment(int(count), low, high) for count, low, high in parts])
+        if len(values) != n:
+            table.refuse("segments", f"describes {len(values)} eigenvalues", f"describe {n}")
+    table.close()
+    if not np.all(np.isfinite(values)):
+        data.refuse("eigenvalues", "overflows float64", "describe finite numbers")
+    return values
+
+
+def _quadratic(data: Table, n: int) -> Built:
+    arrays = {"linear": data.numbers("linear", n)} if data.offers("linear") else {}
+    if data.one_of("matrix", "eigenvalues") == "matrix":
+        hessian = data.rows("matrix", n, n)
+        unequal = np.argwhere(hessian != hessian.T)
+        if len(unequal):
+            i, j = unequal[0]
+            given = f"is not symmetric: [{i}][{j}] = {hessian[i, j]:g}, [{j}][{i}] = {hessian[j, i]:g}"
+            data.refuse("matrix", given, "be symmetric")
+        return Built(objectives.quadratic, {"hessian": hessian, **arrays}, {})
+    eigenvalues, basis = read_eigenvalues(data, n), read_basis(data, n)
+    if basis.is_identity:
+        return Built(objectives.spectral_quadratic, {"eigenvalues": eigenvalues, **arrays}, {}, basis)
+    if basis.left is not None and basis.right is not None and n > DENSE_LIMIT:
+        factors = {"outer": np.ascontiguousarray(basis.right.T), "inner": np.ascontiguousarray(basis.left.T)}
+        return Built(
+            objectives.spectral_quadratic, {"eigenvalues": eigenvalues, **factors, **arrays}, {}, basis
+        )
+    return Built(objectives.quadratic, {"hessian": basis.symmetric(eigenvalues), **arrays}, {}, basis)
+
+
+def _fixed(formula: Callable[..., Any], *, exactly: int | None = None) -> Callable[[Table, int], Built]:
+    """A family without data."""
+
+    def build(data: Table, n: int) -> Built:
+        if n < 2 or (exactly is not None and n != exactly):
+            allowed = "at least 2" if exactly is None else str(exactly)
+            raise ValueError(f"{data.file}: `n` is {n}; for {formula.__name__} it must be {allowed}")
+        return Built(formula, {}, {})
+
+    return build
+
+
+def _axes(basis: Basis) -> dict[str, np.ndarray]:
+    return {} if basis.is_identity else {"axes": np.ascontiguousarray(basis.dense().T)}
+
+
+def _log_cosh(data: Table, n: int) -> Built:
+    arrays = {key: data.numbers(key, n) for key in ("amplitudes", "rates")}
+    if data.offers("curvatures"):
+        arrays["curvatures"] = data.numbers("curvatures", n)
+    basis = read_basis(data, n)
+    return Built(objectives.log_cosh, arrays | _axes(basis), {}, basis)
+
+
+def _matched_cubic(data: Table, n: int) -> Built:
+    arrays = {key: data.numbers(key, n) for key in ("slopes", "curvatures")}
+    arrays["lipschitz"] = data.numbers("lipschitz", n, low=0.0)
+    if data.offers("shifts"):
+        arrays["shifts"] = data.numbers("shifts", n)
+    basis = read_basis(data, n)
+    return Built(objectives.matched_cubic, arrays | _axes(basis), {}, basis)
+
+
+def _decay(data: Table) -> dict[str, float]:
+    return {"decay": data.number("decay", 0.0) if data.offers("decay") else 0.0}
+
+
+def _logistic(data: Table, n: int) -> Built:
+    features = data.rows("features", n)
+    labels = np.asarray(data.integers("labels", 0, 1, len(features)), dtype=np.float64)
+    return Built(objectives.logistic, {"features": features, "labels": labels}, _decay(data))
+
+
+def _digits() -> tuple[np.ndarray, list[int]]:
+    """Features (1797, 64) and labels of scikit-learn's digits; imported only when a problem asks for them."""
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise RuntimeError("the digits problems need scikit-learn: pip install scikit-learn") from error
+    digits = load_digits()
+    return digits.data / 16.0, [int(label) for label in digits.target]
+
+
+def _classified(data: Table, dimension: int, classes: int) -> dict[str, np.ndarray]:
+    """Features (d, N) and one-hot labels (C, N) of a classification problem, a column per sample."""
+    if data.offers("dataset"):
+        data.text("dataset", ("digits",))
+        if dimension != 64 or classes != 10:
+            data.refuse("dataset", f"is used with {dimension} features, {classes} classes", "have 64 and 10")
+        features, labels = _digits()
+    else:
+        features = data.rows("features", dimension)
+        labels = data.integers("labels", 0, classes - 1, len(features))
+    one_hot = np.zeros((classes, len(labels)))
+    one_hot[labels, np.arange(len(labels))] = 1.0
+    return {"features": np.ascontiguousarray(features.T), "one_hot": one_hot}
+
+
+def _softmax(data: Table, n: int) -> Built:
+    classes = data.integer("classes", 2)
+    if n % classes or n == classes:
+        raise ValueError(
+            f"{data.file}: `n` is {n}; softmax with C = {classes} classes has C d + C parameters"
+        )
+    return Built(objectives.softmax, _classified(data, n // classes - 1, classes), _decay(data))
+
+
+def _network(data: Table, n: int) -> Built:
+    sizes = tuple(data.integers("sizes", 1))
+    count = sum((a + 1) * b for a, b in pairwise(sizes))
+    if len(sizes) < 2 or count != n:
+        data.refuse("sizes", f"is {list(sizes)}, a network of {count} parameters", f"describe {n} parameters")
+    settings = {
+        "sizes": sizes,
+        "activation": data.text("activation", ("tanh", "relu")),
+        "loss": data.text("loss", ("squared", "cross-entropy")),
+        **_decay(data),
+    }
+    if settings["loss"] == "cross-entropy":
+        arrays = _classified(data, sizes[0], sizes[-1])
+        arrays["targets"] = arrays.pop("one_hot")
+        return Built(objectives.network, arrays, settings)
+    features = data.rows("features", sizes[0])
+    if data.take("targets", "be a list of rows or 'features'") != "features":
+        targets = data.rows("targets", sizes[-1], len(features))
+    elif sizes[0] == sizes[-1]:
+        targets = features
+    else:
+        data.refuse("targets", f"is 'features' with sizes {list(sizes)}", "have as many outputs as inputs")
+    columns = {"features": features, "targets": targets}
+    return Built(
+        objectives.network, {key: np.ascontiguousarray(rows.T) for key, rows in columns.items()}, settings
+    )
+
+
+FAMILIES: dict[str, Callable[[Table, int], Built]] = {
+    "quadratic": _quadratic,
+    "rosenbrock": _fixed(objectives.rosenbrock),
+    "beale": _fixed(objectives.beale, exactly=2),
+    "himmelblau": _fixed(objectives.himmelblau, exactly=2),
+    "log_cosh": _log_cosh,
+    "matched_cubic": _matched_cubic,
+    "logistic": _logistic,
+    "softmax": _softmax,
+    "network": _network,
+}
+"""Family name -> builder(data table, n)."""
