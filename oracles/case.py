@@ -4,6 +4,7 @@ A module of cases defines
 
     METHOD = "first_order"                 # folder of the vectors, first part of every id
     FLAGS = {"BiasCorrection": "..."}      # each flag its cases use: what it is, what goes wrong without it
+    SOURCES = ("first_order_steps",)       # optional: further modules of `oracles` that its cases come from
     def cases() -> list[Case]: ...         # cheap: extended-precision work belongs in `compute`
 
 and a case reads
@@ -43,8 +44,8 @@ at random and holds no precision of its own. States come back as "state.velocity
 
 *Rules* say how a quantity is compared, one for each quantity that does not start with `_`: `Close` for arrays
 and scalars by test ratio, `Subspace` for eigenvectors, `Exact` for integers, booleans, strings and lists of
-them, `Behaviour` for the class of an answer (`compute` may then be None), `OneOf` for several accepted
-answers.
+them, `Behaviour` for the class of an answer, under the name "behaviour" (`compute` may then be None), `OneOf`
+for several accepted answers.
 
 *The condition number* is measured: each float of the inputs is multiplied by 1 + 2^-40 r with r in [-1, 1],
 the problem's data likewise (a quadratic's Hessian by a symmetric matrix of norm 2^-40 |H|), and the largest

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from mpmath import mp, mpf
 
-from oracles.families import ORDER, add_ridge, compose, softmax
+from oracles.classifiers import add_ridge, softmax
+from oracles.families import ORDER, compose
 from oracles.precision import Matrix, Number, Vector, add, dot, subtract
 
 Layer = tuple[Matrix, Vector]

@@ -14,10 +14,11 @@ from typing import Any
 
 from mpmath import mp, mpf
 
-from oracles import families
+from oracles import classifiers, families
+from oracles.bases import Basis, draws, make_basis
 from oracles.network import Network
 from oracles.precision import PERTURBATION, Matrix, Number, Vector, floats, numbers
-from oracles.quadratic import Basis, Quadratic, draws, make_basis, make_eigenvalues
+from oracles.quadratic import Quadratic, make_eigenvalues
 
 FOLDER = Path(__file__).parent.parent / "problems"
 
@@ -178,14 +179,15 @@ def _matched_cubic(content: dict[str, Any]) -> families.Separable:
     return families.Separable(basis.forward, basis.backward, [families.cubic_profile(*row) for row in rows])
 
 
-def _logistic(content: dict[str, Any]) -> families.Logistic:
+def _logistic(content: dict[str, Any]) -> classifiers.Logistic:
     data = content["data"]
-    return families.Logistic(numbers(data["features"]), numbers(data["labels"]), mpf(data.get("decay", 0.0)))
+    features, labels = numbers(data["features"]), numbers(data["labels"])
+    return classifiers.Logistic(features, labels, mpf(data.get("decay", 0.0)))
 
 
-def _softmax(content: dict[str, Any]) -> families.Softmax:
+def _softmax(content: dict[str, Any]) -> classifiers.Softmax:
     data = content["data"]
-    return families.Softmax(
+    return classifiers.Softmax(
         numbers(data["features"]), data["labels"], data["classes"], mpf(data.get("decay", 0.0))
     )
 

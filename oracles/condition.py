@@ -1,0 +1,200 @@
+"""From declared inputs to numbers, and how far the answer moves when they do: the measured condition."""
+
+import hashlib
+from random import Random
+from typing import Any
+
+from mpmath import mp, mpf
+
+from oracles import problems
+from oracles.case import Array, Case, Close, Compute, OneOf, Quantities, Rule, Subspace
+from oracles.precision import (
+    DIGITS,
+    PERTURBATION,
+    Matrix,
+    Number,
+    Vector,
+    dot,
+    flat,
+    largest,
+    norm,
+    transpose,
+)
+
+UNIT = mpf(2) ** PERTURBATION
+
+
+def realize(value: Any) -> Any:
+    """Turn a declared input into numbers at the precision in force: floats exactly, arrays as lists."""
+    if isinstance(value, dict):
+        return {k: realize(v) for k, v in value.items()}
+    if isinstance(value, Array):
+        return _nested(value.shape, [mpf(x) for x in value.values])
+    if isinstance(value, (list, tuple)):
+        return [realize(v) for v in value]
+    return mpf(value) if isinstance(value, float) else value
+
+
+def _nested(shape: tuple[int, ...], values: list[Any]) -> Any:
+    if not shape:
+        return values[0]
+    size = len(values) // shape[0] if shape[0] else 0
+    return [_nested(shape[1:], values[i * size : (i + 1) * size]) for i in range(shape[0])]
+
+
+def inputs_of(case: Case) -> dict[str, Any]:
+    """Return the inputs of a case as numbers, the problem loaded."""
+    inputs = realize(dict(case.inputs))
+    if "problem" in inputs:
+        inputs["problem"] = problems.load(inputs["problem"])
+    return inputs
+
+
+def _moved(value: Any, rng: Random) -> Any:
+    if isinstance(value, dict):
+        return {k: _moved(v, rng) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_moved(v, rng) for v in value]
+    return value * (1 + UNIT * rng.uniform(-1, 1)) if isinstance(value, mpf) else value
+
+
+def perturbed(case: Case, rng: Random) -> dict[str, Any]:
+    """Return the inputs, each float that `perturb` allows times 1 + 2^-40 r, the problem's data moved."""
+    inputs = inputs_of(case)
+    allowed = set(case.inputs if case.perturb is None else case.perturb)
+    unknown = allowed - set(inputs) - {"eigenvalues"}
+    if unknown:
+        raise ValueError(f"`perturb` of {case.id} names {sorted(unknown)}, which are not inputs.")
+    for name in inputs:
+        if name == "problem" and "eigenvalues" in allowed:
+            inputs[name] = inputs[name].rescaled(rng)
+        elif name in allowed:
+            inputs[name] = inputs[name].perturbed(rng) if name == "problem" else _moved(inputs[name], rng)
+    return inputs
+
+
+def scale_of(rule: Close, name: str, inputs: dict[str, Any], outputs: Quantities) -> Any:
+    """Return the size by which an error is measured: a number, or one for each step."""
+    if rule.scale is None:
+        size = norm(outputs[name])
+    elif isinstance(rule.scale, str):
+        size = norm(outputs[rule.scale])
+    else:
+        size = rule.scale(inputs, outputs) if callable(rule.scale) else rule.scale
+    if isinstance(size, list) and (rule.axis != "step" or len(size) != len(outputs[name])):
+        raise ValueError(
+            f"the scale of {name} is a list, which needs axis 'step' and a number for each step."
+        )
+    for number in flat(size):
+        if not (mp.isfinite(number) and number > 0):
+            raise ValueError(f"the scale of {name} is {mp.nstr(number, 5)}; it must be positive and finite.")
+    return size
+
+
+def per_step(scale: Any, steps: int) -> list[Any]:
+    """Return the scale of each step."""
+    return scale if isinstance(scale, list) else [scale] * steps
+
+
+def projector(columns: Matrix) -> Matrix:
+    """Return the sum of v v' over the given vectors (one a row)."""
+    rows = transpose(columns)
+    return [[dot(a, b) for b in rows] for a in rows]
+
+
+def cluster_vectors(matrix: Matrix, clusters: list[list[int]]) -> list[Matrix]:
+    """Return, for each cluster, its eigenvectors (columns of the matrix) as rows."""
+    columns = transpose(matrix)
+    return [[columns[j] for j in cluster] for cluster in clusters]
+
+
+def _moves(rule: Rule, name: str, base: Quantities, other: Quantities, scale: Any) -> Any:
+    """Amplification of one perturbation: a number, a list per step or per cluster, or an error if inexact."""
+    if isinstance(rule, Close):
+        if rule.axis == "step":
+            rows = zip(base[name], other[name], per_step(scale, len(base[name])), strict=True)
+            return [_amplification(a, b, size) for a, b, size in rows]
+        return _amplification(base[name], other[name], scale)
+    if isinstance(rule, Subspace):
+        pairs = zip(
+            cluster_vectors(base[name], base[rule.clusters]),
+            cluster_vectors(other[name], base[rule.clusters]),
+            strict=True,
+        )
+        return [_amplification(projector(a), projector(b), mpf(1)) for a, b in pairs]
+    if base[name] != other[name]:
+        raise ValueError(f"{name} is exact but changes under a perturbation of 2^{PERTURBATION}.")
+    return mpf(0)
+
+
+def _amplification(a: Any, b: Any, scale: Any) -> Number:
+    x, y = flat(a), flat(b)
+    if len(x) != len(y):
+        raise ValueError("a perturbation changes the shape of the answer.")
+    return largest([p - q for p, q in zip(x, y, strict=True)]) / (UNIT * scale)
+
+
+def _largest_of(old: Any, new: Any) -> Any:
+    if isinstance(new, list):
+        return [max(a, b) for a, b in zip(old, new, strict=True)] if old is not None else new
+    return max(old, new) if old is not None else new
+
+
+def members(rules: Any) -> dict[str, Rule]:
+    """Return the rules with the members of each `OneOf` listed by their own names."""
+    out: dict[str, Rule] = {}
+    for name, rule in rules.items():
+        out.update(rule.members if isinstance(rule, OneOf) else {name: rule})
+    return out
+
+
+def measure(case: Case, compute: Compute, rules: Any, scales: dict[str, Any]) -> dict[str, Any]:
+    """Measure the condition of each quantity at 50 digits: the largest amplification over the case's samples.
+
+    Args:
+        case: the case, whose id seeds the perturbations.
+        compute: the function to run, the case's own or an alternative's.
+        rules: its rules.
+        scales: the scale of every `Close` quantity.
+
+    Returns:
+        For each quantity a number, a list per step (`Close` with an axis) or per cluster (`Subspace`).
+    """
+    rng = Random(int(hashlib.sha256(case.id.encode()).hexdigest()[:16], 16))
+    out: dict[str, Any] = {}
+    with mp.workdps(DIGITS[0]):
+        base = compute(inputs_of(case))
+        for _ in range(case.samples):
+            other = compute(perturbed(case, rng))
+            for name, rule in members(rules).items():
+                move = _moves(rule, name, base, other, scales.get(name))
+                out[name] = _largest_of(out.get(name), move)
+    return out
+
+
+def rounded(x: Number) -> float:
+    """Round a positive number up to three significant digits, which is all that a measurement deserves."""
+    if x <= 0:
+        return 0.0
+    exponent = int(mp.floor(mp.log10(x))) - 2
+    return float(f"{int(mp.ceil(x / mpf(10) ** exponent))}e{exponent}")
+
+
+def canonical(vectors: list[Vector]) -> list[Vector]:
+    """Return the basis of a subspace by pivoted Gram-Schmidt on its projector, whatever basis was given.
+
+    One vector: its largest entry (the first on ties) is made positive.
+    """
+    p = projector(vectors)
+    out: list[Vector] = []
+    tie = mpf(10) ** -30
+    for _ in vectors:
+        pivot = 0
+        for i in range(len(p)):
+            if p[i][i] > p[pivot][pivot] * (1 + tie):
+                pivot = i
+        root = mp.sqrt(p[pivot][pivot])
+        vector = [row[pivot] / root for row in p]
+        out.append(vector)
+        p = [[a - x * y for a, y in zip(row, vector, strict=True)] for row, x in zip(p, vector, strict=True)]
+    return out
