@@ -38,12 +38,12 @@ def read_basis(data: Table, n: int) -> Basis:
     if kind == "identity":
         basis = Basis(n)
     elif kind == "dct":
-        basis = Basis(n, matrix=generators.dct(n))
+        basis = generators.dct_block(n, n, table.flag("transposed"))
     elif kind == "dct-block":
         zeta = table.integer("zeta", 0, n)
         if zeta % 2:
             table.refuse("zeta", f"is {zeta}", f"be an even integer in 0 .. {n}")
-        basis = generators.dct_block(n, zeta)
+        basis = generators.dct_block(n, zeta, table.flag("transposed"))
     elif table.one_of("vectors", "seed") == "vectors":
         vectors = table.rows("vectors", n)
         for i, w in enumerate(vectors):

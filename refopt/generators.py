@@ -86,13 +86,19 @@ def dct(n: int) -> np.ndarray:
     return matrix
 
 
-def dct_block(n: int, zeta: int) -> Basis:
-    """The identity with `dct(zeta)` on the first and last zeta/2 coordinates; `zeta` even, 0 .. n."""
+def dct_block(n: int, zeta: int, transposed: bool = False) -> Basis:
+    """The identity with `dct(zeta)`, or its transpose, on zeta coordinates: the first and the last ones.
+
+    Args:
+        n: number of coordinates.
+        zeta: size of the block, 0 .. n; even unless it is n.
+        transposed: whether column j is the cosine of frequency j, in place of row j.
+    """
     if zeta == 0:
         return Basis(n)
-    chosen = np.r_[0 : zeta // 2, n - zeta // 2 : n]
+    chosen = np.r_[0 : zeta // 2, n - (zeta + 1) // 2 : n]
     matrix = np.eye(n)
-    matrix[np.ix_(chosen, chosen)] = dct(zeta)
+    matrix[np.ix_(chosen, chosen)] = dct(zeta).T if transposed else dct(zeta)
     return Basis(n, matrix=matrix)
 
 

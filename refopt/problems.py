@@ -17,9 +17,6 @@ import numpy as np
 from refopt.arrays import Array, asarray_like, dtype_name, unboxed
 from refopt.arrays import backend as backend_namespace
 from refopt.derivatives import Derivatives
-from refopt.problem_files import list_problems, read_problem
-
-__all__ = ["Objective", "Problem", "list_problems", "load_problem"]
 
 _DTYPES = ("float64", "float32")
 
@@ -97,6 +94,13 @@ class Problem:
         return Derivatives(self.objective)
 
 
+def list_problems() -> tuple[str, ...]:
+    """Names of the problems that refopt ships, sorted."""
+    from refopt.problem_files import list_problems  # the reader and its parsers stay out of `import refopt`
+
+    return list_problems()
+
+
 def load_problem(
     name_or_path: str | os.PathLike[str], backend: str | Array = "numpy", dtype: str = "float64"
 ) -> Problem:
@@ -115,6 +119,8 @@ def load_problem(
         FileNotFoundError: when a path does not exist.
         RuntimeError: when the backend or an optional data set is not installed.
     """
+    from refopt.problem_files import read_problem
+
     if dtype not in _DTYPES:
         raise ValueError(f"`dtype` is {dtype!r}; it must be {' or '.join(map(repr, _DTYPES))}")
     like = _prototype(backend)

@@ -102,6 +102,13 @@ class Table:
         value = self._list(key, self.take(key, allowed), count, allowed)
         return [self._integer(f"{key}[{i}]", x, low, high, allowed) for i, x in enumerate(value)]
 
+    def flag(self, key: str) -> bool:
+        """An optional boolean, false when absent."""
+        value = self.take(key, "be true or false") if self.offers(key) else False
+        if not isinstance(value, bool):
+            self.refuse(key, f"is {_describe(value)}", "be true or false")
+        return value
+
     def number(self, key: str, low: float = -math.inf) -> float:
         """A required finite number of at least `low`, as float64."""
         allowed = "be a finite number" + ("" if low == -math.inf else f" of at least {low:g}")
