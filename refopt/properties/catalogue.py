@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from refopt.conformance.adapter import Adapter, capabilities
+from refopt.conformance.adapter import Adapter, Skip, capabilities
 from refopt.properties import convergence, counts, preconditioner, spectral, splitting
 from refopt.properties.samples import Quadratic, RunSample
 
@@ -124,7 +124,7 @@ PROPERTIES: tuple[Property, ...] = (
 
 @dataclass(frozen=True)
 class PropertyResult:
-    """What became of one property: `outcome` is "holds", "violated" or "skipped", with a sentence."""
+    """What became of one property: `outcome` is "holds", "violated", "raised" or "skipped"."""
 
     name: str
     outcome: str
@@ -161,11 +161,18 @@ def run_properties(adapter: Any, *, names: tuple[str, ...] = (), examples: int =
                 PropertyResult(entry.name, "skipped", f"the adapter has no operation {missing[0]}")
             )
             continue
-        violation = strategies.find_violation(entry.check, adapter, entry.samples(strategies), examples)
-        outcome = "holds" if violation is None else "violated"
-        results.append(
-            PropertyResult(entry.name, outcome, entry.statement if violation is None else str(violation))
-        )
+        try:
+            violation = strategies.find_violation(entry.check, adapter, entry.samples(strategies), examples)
+        except Skip as reason:
+            results.append(PropertyResult(entry.name, "skipped", str(reason)))
+        except (
+            Exception
+        ) as error:  # the adapter's own, whatever it is: the other properties are still looked at
+            results.append(PropertyResult(entry.name, "raised", f"{type(error).__name__}: {error}"))
+        else:
+            outcome = "holds" if violation is None else "violated"
+            sentence = entry.statement if violation is None else str(violation)
+            results.append(PropertyResult(entry.name, outcome, sentence))
     return results
 
 

@@ -60,9 +60,9 @@ def _require_under(values: np.ndarray, distance: float, sample: RunSample, state
     """Requires f_t <= distance^2 / (2 eta t) for t = 1, 2, ...; the minimum's value is 0."""
     t = np.arange(1, sample.steps + 1)
     bound = distance**2 / (2 * sample.rate * t)
-    start = np.asarray(sample.theta) - sample.quadratic.origin
-    # An f of size |H| |theta0|^2 is known to a few n u of it, however small its true value has become.
-    rounding = SLACK * sample.quadratic.n * UNIT * sample.quadratic.norm * float(start @ start)
+    # A point is known to u |theta|, so f to a few n u |H| |theta|^2, however small its true value.
+    size = float(np.linalg.norm(sample.theta) + np.linalg.norm(sample.quadratic.origin))
+    rounding = SLACK * sample.quadratic.n * UNIT * sample.quadratic.norm * size**2
     require(statement, float(np.max(values[1:] - bound)), rounding, sample)
 
 

@@ -15,16 +15,6 @@ import numpy as np
 
 from refopt.derivatives import Derivatives
 
-__all__ = [
-    "BASES",
-    "LanczosSample",
-    "Quadratic",
-    "RateSample",
-    "RunSample",
-    "StepSample",
-    "orthonormal_basis",
-]
-
 BASES = ("identity", "permutation", "dense", "reflection")
 
 

@@ -119,7 +119,7 @@ def _changed_code(module: types.ModuleType, changes: Sequence[Change]) -> dict[s
 
 
 def _functions(module: types.CodeType) -> dict[str, types.CodeType]:
-    """Code of module-level functions and methods by qualified name; what is nested in them is part of their code."""
+    """Code of functions and methods of a module by qualified name; what is nested in them is part of it."""
     found = {}
     for constant in module.co_consts:
         if isinstance(constant, types.CodeType):
