@@ -1,0 +1,11 @@
+"""Adapters that come with refopt; each module imports its library only when it is itself asked for."""
+
+AVAILABLE = {
+    "reference": "refopt.adapters.reference:Reference",
+    "scipy": "refopt.adapters.scipy_eigsh:ScipyEigsh",
+    "optax": "refopt.adapters.optax_first_order:OptaxFirstOrder",
+    "torch": "refopt.adapters.torch_first_order:TorchFirstOrder",
+    "jax-derivatives": "refopt.adapters.jax_derivatives:JaxDerivatives",
+    "torch-derivatives": "refopt.adapters.torch_derivatives:TorchDerivatives",
+}
+"""Their short names, which `refopt verify --adapter` takes."""

@@ -1,0 +1,138 @@
+"""One quantity against its expectation: test ratio, subspace, exact value, any of several answers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from refopt.conformance import ratios, wire
+from refopt.conformance.ratios import Comparison
+
+Expectation = Mapping[str, Any]
+
+
+def compare(expectation: Expectation, given: Any, dtype: str, wide: bool = False) -> Comparison:
+    """Compare one quantity of an answer with its expectation.
+
+    Args:
+        expectation: of kind array, subspace, exact or any, as in a vector file.
+        given: the decoded quantity.
+        dtype: dtype of the case, "float64" or "float32".
+        wide: whether float64 is accepted in a float32 case.
+
+    Raises:
+        ValueError: the expectation itself is faulty.
+    """
+    return COMPARE[expectation["kind"]](expectation, given, dtype, wide)
+
+
+def compare_array(expectation: Expectation, given: Any, dtype: str, wide: bool = False) -> Comparison:
+    """Compare an array or a scalar by its test ratio, at each step where the leading axis counts them."""
+    threshold, expected = float(expectation.get("threshold", 30.0)), ratios.reference(expectation["value"])
+    problem = ratios.unfit(given, expected, dtype, wide)
+    if problem:
+        return Comparison(False, threshold=threshold, reason=problem)
+    by_step = expectation.get("axis") == "step"
+    steps = len(expected.high) if by_step else 1
+    error = ratios.deviation(given, expected).reshape(steps, expected.high.size // max(steps, 1))
+    worst = np.max(error, axis=1, initial=0.0)
+    condition, scale = (ratios.per_step(expectation[name], steps) for name in ("condition", "scale"))
+    unit = ratios.UNIT_ROUNDOFF[dtype] * float(expectation.get("terms", 1))
+    size = np.max(np.abs(expected.high).reshape(error.shape), axis=1, initial=0.0)
+    digits = ratios.digits(worst / np.where(size > 0, size, scale), dtype)
+    found = ratios.judge(worst / (unit * np.maximum(condition, 1.0) * scale), threshold, digits, dtype)
+    if found.passed:
+        return found
+    assert found.step is not None, "a failed judgement names its step"
+    shape = expected.high.shape[1:] if by_step else expected.high.shape
+    where = np.unravel_index(int(np.argmax(error[found.step])), shape)
+    return found._replace(step=found.step if by_step else None, position=tuple(int(i) for i in where))
+
+
+def compare_subspace(expectation: Expectation, given: Any, dtype: str, wide: bool = False) -> Comparison:
+    """Compare eigenvectors, columns of (n, k), whatever their signs and the basis inside a cluster.
+
+    Two measures: |V'V - I| in units of u terms; and for each cluster of columns the part outside the expected
+    span, |(I - P*) V_c|, which for orthonormal columns is the difference of the projectors, in units of u
+    condition terms norm / gap, norm being |H| and gap the cluster's distance to the rest of the spectrum.
+    """
+    threshold, expected = float(expectation.get("threshold", 30.0)), ratios.reference(expectation["value"])
+    problem = ratios.unfit(given, expected, dtype, wide)
+    if problem:
+        return Comparison(False, threshold=threshold, reason=problem)
+    vectors, unit = (
+        given.astype(np.float64),
+        ratios.UNIT_ROUNDOFF[dtype] * float(expectation.get("terms", 1)),
+    )
+    defect = np.max(np.abs(vectors.T @ vectors - np.eye(vectors.shape[1])), initial=0.0)
+    worst = ratios.judge(np.array([defect / unit]), threshold, ratios.digits(defect, dtype), dtype)
+    if not worst.passed:
+        return worst._replace(step=None, reason="has columns that are not orthonormal.")
+    for cluster, gap in zip(expectation["clusters"], expectation["gaps"], strict=True):
+        outside = _outside(vectors[:, cluster], expected.high[:, cluster], expected.low[:, cluster])
+        amplification = float(expectation.get("condition", 1.0)) * float(expectation["norm"]) / float(gap)
+        ratio = outside / (unit * max(amplification, 1.0))
+        found = ratios.judge(np.array([ratio]), threshold, ratios.digits(outside, dtype), dtype)
+        if not found.passed:
+            return found._replace(step=None, reason=f"spans another space in {_columns(cluster)}.")
+        worst = max(worst, found, key=lambda comparison: comparison.ratio or 0.0)
+    return worst
+
+
+def _outside(vectors: np.ndarray, high: np.ndarray, low: np.ndarray) -> float:
+    # The difference of projectors itself would need n x n numbers, and |P - P*|^2 = 2k - 2|V*'V|^2 would lose
+    # half of the digits.
+    coefficients = high.T @ vectors
+    rest = (vectors - high @ coefficients) - low @ coefficients
+    return float(np.linalg.norm(rest, 2)) if rest.size else 0.0
+
+
+def _columns(cluster: Sequence[int]) -> str:
+    return f"column {cluster[0]}" if len(cluster) == 1 else f"columns {cluster[0]} to {cluster[-1]}"
+
+
+def compare_exact(expectation: Expectation, given: Any, dtype: str, wide: bool = False) -> Comparison:
+    """Compare integers, booleans, strings and lists of them: the same type and the same value."""
+    expected, plain = expectation["value"], _plain(given)
+    if _typed(plain) == _typed(expected):
+        return Comparison(True)
+    shown = f"has dtype {plain.dtype}" if isinstance(plain, wire.Unfit) else f"is {str(plain)[:120]}"
+    return Comparison(False, reason=f"{shown}, {str(expected)[:120]} is expected.")
+
+
+def _plain(given: Any) -> Any:
+    return given.tolist() if isinstance(given, np.ndarray) and given.dtype.kind in "biu" else given
+
+
+def _typed(value: Any) -> Any:
+    # With its type, because Python holds that True == 1 == 1.0.
+    return [_typed(entry) for entry in value] if isinstance(value, list) else (type(value), str(value))
+
+
+def compare_any(expectation: Expectation, given: Any, dtype: str, wide: bool = False) -> Comparison:
+    """Accept any of several members; where none accepts, the one with the smallest ratio is reported."""
+    found = [compare(member, given, dtype, wide) for member in expectation["members"]]
+    accepted = [comparison for comparison in found if comparison.passed]
+    return min(
+        accepted or found,
+        key=lambda comparison: float("inf") if comparison.ratio is None else comparison.ratio,
+    )
+
+
+def largest_condition(expectation: Expectation) -> float:
+    """Return the largest condition number of an expectation, over steps or clusters."""
+    if expectation["kind"] == "any":
+        return max(map(largest_condition, expectation["members"]))
+    condition = expectation.get("condition", 1.0)
+    numbers = [float(x) for x in condition] if isinstance(condition, list) else [float(condition)]
+    if expectation["kind"] == "subspace":
+        numbers = [numbers[0] * float(expectation["norm"]) / float(gap) for gap in expectation["gaps"]]
+    return max(numbers, default=1.0)
+
+
+COMPARE: Mapping[str, Callable[..., Comparison]] = {
+    "array": compare_array,
+    "subspace": compare_subspace,
+    "exact": compare_exact,
+    "any": compare_any,
+}

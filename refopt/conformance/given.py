@@ -1,0 +1,41 @@
+"""A problem as an adapter receives it."""
+
+from typing import Any
+
+import numpy as np
+
+
+class GivenProblem:
+    """A problem as an adapter receives it: its data, and its derivatives as functions on numpy vectors.
+
+    Attributes:
+        id: name of the problem, the stem of its file.
+        family: name of its formula in problems/README.md.
+        n: number of parameters.
+        dtype: dtype of the case.
+        data: the family's data as numpy arrays and plain values, for adapters that write the formula
+            themselves.
+    """
+
+    def __init__(self, identifier: str, dtype: str = "float64"):
+        from refopt.problems import load_problem
+
+        self._problem = load_problem(identifier, dtype=dtype)
+        self.dtype = dtype
+        self.id, self.family, self.n = self._problem.id, self._problem.family, self._problem.n
+        self.data = self._problem.data
+        self._linear: tuple[np.ndarray, Any] | None = None
+
+    def value(self, theta: np.ndarray) -> Any:
+        """Return f(theta)."""
+        return self._problem.derivatives.value(theta)
+
+    def gradient(self, theta: np.ndarray) -> np.ndarray:
+        """Return the gradient (n,) at theta."""
+        return self._problem.derivatives.gradient(theta)
+
+    def hvp(self, theta: np.ndarray, vector: np.ndarray) -> np.ndarray:
+        """Return the Hessian at theta times a vector (n,); products at one theta share their preparation."""
+        if self._linear is None or not np.array_equal(self._linear[0], theta):
+            self._linear = (np.array(theta), self._problem.derivatives.linearize(theta))
+        return self._linear[1].hvp(vector)

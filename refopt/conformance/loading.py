@@ -1,0 +1,99 @@
+"""Finding an adapter from what a user writes: `pkg.mod:Class` or `file.py:Class`."""
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+from refopt.conformance.adapter import Adapter, capabilities
+
+
+class UnknownAdapter(ValueError):
+    """An adapter that does not exist as it was written."""
+
+
+def suggestion(given: str, names: list[str]) -> str:
+    """Return " Did you mean `x`?" for the nearest name, or an empty string."""
+    near = difflib.get_close_matches(given, names, n=1)
+    return f" Did you mean `{near[0]}`?" if near else ""
+
+
+def split(spec: str) -> tuple[str, str]:
+    """Split an adapter's spec into module (dotted, or the path of a .py file) and class.
+
+    Raises:
+        UnknownAdapter: with one sentence.
+    """
+    module, colon, name = spec.rpartition(":")
+    if not colon or not module or not name.isidentifier():
+        raise UnknownAdapter(f"`--adapter` is {spec!r}; write package.module:Class or file.py:Class.")
+    if module.endswith(".py"):
+        if not Path(module).is_file():
+            raise UnknownAdapter(f"`--adapter` names the file {module}, which does not exist.")
+    elif not _importable(module):
+        raise UnknownAdapter(
+            f"`--adapter` names the module {module}, which cannot be found on the path or in this folder."
+        )
+    return module, name
+
+
+def _importable(module: str) -> bool:
+    # Only the top-level package is looked for: looking further would import it into this process.
+    top = module.partition(".")[0]
+    try:
+        return (
+            importlib.util.find_spec(top) is not None or any(Path().glob(f"{top}.py")) or Path(top).is_dir()
+        )
+    except (ImportError, ValueError):
+        return False
+
+
+def load(spec: str, backend: str | None = None) -> Adapter:
+    """Import an adapter's module and make an instance.
+
+    Args:
+        spec: see `split`.
+        backend: array library, for adapters whose constructor has a parameter `backend`.
+
+    Raises:
+        UnknownAdapter: no such class, not a subclass of Adapter, nothing overridden, or a backend it does not
+            take.
+        Exception: whatever the module or the constructor raises.
+    """
+    module_name, name = split(spec)
+    module = _from_file(module_name) if module_name.endswith(".py") else importlib.import_module(module_name)
+    kind = getattr(module, name, None)
+    if kind is None:
+        known = [
+            key
+            for key, value in vars(module).items()
+            if inspect.isclass(value) and issubclass(value, Adapter)
+        ]
+        raise UnknownAdapter(f"{module_name} has no class {name}.{suggestion(name, known)}")
+    if not (inspect.isclass(kind) and issubclass(kind, Adapter)):
+        raise UnknownAdapter(f"{module_name}:{name} is not a subclass of refopt.conformance.Adapter.")
+    if not capabilities(kind):
+        raise UnknownAdapter(
+            f"{module_name}:{name} overrides none of the operations; see `refopt cases --operations`."
+        )
+    if backend is None:
+        return kind()
+    if "backend" not in inspect.signature(kind).parameters:
+        raise UnknownAdapter(f"`--backend` is {backend}, but {module_name}:{name} takes no `backend`.")
+    make: Callable[..., Adapter] = kind
+    return make(backend=backend)
+
+
+def _from_file(path: str) -> ModuleType:
+    name = Path(path).stem
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UnknownAdapter(f"`--adapter` names {path}, which is not a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module

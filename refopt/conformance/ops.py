@@ -1,0 +1,183 @@
+"""The operations that an adapter may offer: what each receives and which quantities it answers.
+
+One row is one operation; `Adapter` has a method of the same name whose keyword arguments are the inputs. A
+required quantity that is missing from an answer fails the case; an optional one (an intermediate result that
+a foreign code may not expose) is compared when it is given. A name that ends in `.*` stands for every field
+of a state.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+# May be float64 in a float32 case: Lanczos works in float64, and scalars are often Python floats.
+_WIDE = "eigenvalues residuals diagonal off_diagonal ritz_values residual_norm scaling values"
+WIDE = frozenset(_WIDE.split(" "))
+
+
+class Operation(NamedTuple):
+    """One operation.
+
+    Attributes:
+        name: its name, the `op` of a case and the method of an adapter.
+        inputs: keyword arguments, in order; those that a case may leave out end in "?".
+        required: quantities that every answer must have.
+        optional: quantities that are compared when given.
+        summary: one line for lists.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    summary: str
+
+    def takes(self) -> dict[str, bool]:
+        """Map each input to whether a case must give it."""
+        return {name.rstrip("?"): not name.endswith("?") for name in self.inputs}
+
+    def knows(self, quantity: str) -> bool:
+        """Say whether the operation has a quantity of that name."""
+        return any(_matches(quantity, pattern) for pattern in self.required + self.optional)
+
+    def requires(self, quantity: str) -> bool:
+        """Say whether an answer must have the quantity where the case expects it."""
+        return any(_matches(quantity, pattern) for pattern in self.required)
+
+
+def _matches(quantity: str, pattern: str) -> bool:
+    return quantity.startswith(pattern[:-1]) if pattern.endswith(".*") else quantity == pattern
+
+
+def _row(name: str, inputs: str, required: str, optional: str, summary: str) -> Operation:
+    return Operation(name, tuple(inputs.split()), tuple(required.split()), tuple(optional.split()), summary)
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    row.name: row
+    for row in (
+        _row(
+            "derivatives",
+            "problem theta vector",
+            "gradient hvp",
+            "value",
+            "value, gradient and one Hessian product",
+        ),
+        _row(
+            "along",
+            "problem theta direction order",
+            "derivatives",
+            "",
+            "derivatives along a line, f to order",
+        ),
+        _row(
+            "lanczos",
+            "problem theta start steps",
+            "diagonal off_diagonal",
+            "ritz_values residual_norm",
+            "the tridiagonal matrix of the Lanczos recurrence",
+        ),
+        _row(
+            "extreme_spectrum",
+            "problem theta largest smallest start steps? multiplicity?",
+            "eigenvalues eigenvectors",
+            "residuals",
+            "eigenpairs at both ends of the Hessian's spectrum",
+        ),
+        _row("lanczos_steps", "n largest smallest", "steps", "", "number of Lanczos steps"),
+        _row(
+            "refresh_period",
+            "lanczos_steps overhead",
+            "period",
+            "",
+            "steps between two estimates, by formula",
+        ),
+        _row(
+            "refresh_period_measured",
+            "base_latency fosi_latency ese_latency overhead",
+            "period",
+            "",
+            "steps between two estimates, from latencies",
+        ),
+        _row(
+            "refresh_times",
+            "warmup refresh_every steps",
+            "times",
+            "",
+            "iterations in which the spectrum is estimated",
+        ),
+        _row(
+            "optimal_rates",
+            "optimizer largest_eigenvalue smallest_eigenvalue",
+            "learning_rate",
+            "momentum contraction",
+            "closed-form rates on quadratics",
+        ),
+        _row(
+            "rate_scaling",
+            "optimizer eigenvalues residuals largest smallest scaling max_scaling max_residual",
+            "scaling",
+            "",
+            "learning-rate scaling of the base optimizer",
+        ),
+        _row(
+            "base_step",
+            "optimizer settings theta gradient state",
+            "theta_next state.*",
+            "direction",
+            "one first-order step from a given state",
+        ),
+        _row(
+            "base_directions",
+            "optimizer settings thetas gradients",
+            "directions",
+            "",
+            "first-order directions along given points and gradients",
+        ),
+        _row(
+            "base_run",
+            "problem optimizer settings theta steps",
+            "thetas",
+            "values",
+            "a free first-order run",
+        ),
+        _row(
+            "comparator_step",
+            "problem optimizer settings theta",
+            "theta_next",
+            "direction",
+            "one Newton-type step",
+        ),
+        _row(
+            "fosi_step",
+            "settings base theta gradient spectrum state",
+            "newton_direction base_direction theta_next state.*",
+            "gradient_in gradient_out newton_gradient base_direction_raw scaling",
+            "one FOSI step from a given state and spectrum",
+        ),
+        _row(
+            "fosi_directions",
+            "problem settings base thetas lanczos_start",
+            "newton_direction base_direction",
+            "scaling refreshed",
+            "FOSI directions along given points, with its own spectrum estimates",
+        ),
+        _row(
+            "fosi_run",
+            "problem settings base theta lanczos_start steps",
+            "thetas",
+            "values scaling refreshed",
+            "a free FOSI run",
+        ),
+    )
+}
+
+
+def flatten(answer: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Write nested mappings with dotted names: {"state": {"velocity": v}} becomes {"state.velocity": v}."""
+    flat: dict[str, Any] = {}
+    for key, value in answer.items():
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

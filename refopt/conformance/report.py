@@ -1,0 +1,222 @@
+"""Reports: the table by method and level, the failures with where they start, and the whole as JSON.
+
+rich is imported only when a table is drawn.
+"""
+
+import os
+import platform
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from refopt.conformance import scoring
+from refopt.conformance.runner import Hello
+from refopt.conformance.scoring import Score
+
+FORMAT = "refopt-report/1"
+FAILURES_DRAWN = 10
+EXIT_PASS, EXIT_FAILURES, EXIT_USAGE, EXIT_NOT_STARTED, EXIT_CORRUPT, EXIT_NOTHING_RAN = range(6)
+
+
+@dataclass
+class Report:
+    """What one run of `refopt verify` found.
+
+    Attributes:
+        hello: the adapter's introduction.
+        adapter: the spec that the user gave, for reproduction commands.
+        digest: root digest of the vectors.
+        total: number of cases selected.
+        options: further options of a reproduction command.
+        seed: seed of the order, or None.
+        scores: verdicts in the order of the run.
+        seconds: how long the run took.
+        interrupted: whether the user stopped it.
+    """
+
+    hello: Hello
+    adapter: str
+    digest: str
+    total: int
+    options: Sequence[str] = ()
+    seed: int | None = None
+    scores: list[Score] = field(default_factory=list)
+    seconds: float = 0.0
+    interrupted: bool = False
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Number of cases by verdict."""
+        return Counter(score.verdict for score in self.scores)
+
+    @property
+    def failures(self) -> list[Score]:
+        """Scores that are neither passes nor left out."""
+        return [score for score in self.scores if score.verdict not in scoring.PASSES + scoring.NEUTRAL]
+
+    @property
+    def exit_status(self) -> int:
+        """0 when something ran and all of it passed, 1 on a failure, 5 when nothing ran."""
+        if self.failures:
+            return EXIT_FAILURES
+        return (
+            EXIT_PASS if any(score.verdict in scoring.PASSES for score in self.scores) else EXIT_NOTHING_RAN
+        )
+
+    def headline(self) -> str:
+        """Return one line with every count, those left out included."""
+        counts = self.counts
+        shown = [*_ALWAYS, *(verdict for verdict in counts if verdict not in _ALWAYS)]
+        parts = [f"{counts[verdict]} {verdict}" for verdict in shown]
+        missing = self.total - len(self.scores)
+        parts += [f"{missing} not reached"] if missing else []
+        return f"{', '.join(parts)} of {self.total} cases in {self.seconds:.1f} s"
+
+    def reproduction(self, score: Score) -> str:
+        """Return the command that runs one case again."""
+        words = ["refopt", "verify", "--adapter", self.adapter, *self.options, "--only", score.case.id]
+        return shlex.join(words)
+
+
+_ALWAYS = ("pass", "pass-alt", "fail", "skip")
+
+
+def table_rows(scores: Sequence[Score]) -> list[dict[str, Any]]:
+    """Summarise scores by method and level: counts by verdict, worst ratio, fewest digits."""
+    rows = []
+    for key in sorted({(score.case.method, score.case.level) for score in scores}):
+        group = [score for score in scores if (score.case.method, score.case.level) == key]
+        compared = [score for score in group if score.ratio is not None]
+        rows.append(
+            {
+                "method": key[0],
+                "level": key[1],
+                "cases": len(group),
+                "counts": dict(Counter(score.verdict for score in group)),
+                "ratio": max((score.ratio or 0.0 for score in compared), default=None),
+                "digits": min((score.digits for score in compared if score.digits is not None), default=None),
+            }
+        )
+    return rows
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """Return the whole report as JSON data, without NaN or infinities."""
+    hello = report.hello
+    return {
+        "format": FORMAT,
+        "adapter": {"spec": report.adapter, **hello._asdict()},
+        "vectors": {"digest": report.digest},
+        "environment": {
+            "python": platform.python_version(),
+            "system": f"{platform.system()} {platform.machine()}",
+            "cores": os.cpu_count(),
+        },
+        "selected": report.total,
+        "seed": report.seed,
+        "interrupted": report.interrupted,
+        "seconds": round(report.seconds, 3),
+        "exit_status": report.exit_status,
+        "counts": dict(report.counts),
+        "table": [{**row, "ratio": _finite(row["ratio"])} for row in table_rows(report.scores)],
+        "results": [_result(report, score) for score in report.scores],
+    }
+
+
+def _result(report: Report, score: Score) -> dict[str, Any]:
+    case = score.case
+    return {
+        "id": case.id,
+        "method": case.method,
+        "level": case.level,
+        "op": case.op,
+        "dtype": case.dtype,
+        "verdict": score.verdict,
+        "profile": score.profile,
+        "reason": score.reason,
+        "first": score.first,
+        "quantities": [
+            {"name": name, **found._asdict(), "ratio": _finite(found.ratio)}
+            for name, found in score.quantities.items()
+        ],
+        "seconds": round(score.seconds, 6),
+        "reproduce": report.reproduction(score),
+    }
+
+
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and abs(number) < float("inf") else None
+
+
+def draw(report: Report, console: Any) -> None:
+    """Print the table and the failures on a `rich.console.Console`."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    hello = report.hello
+    console.print(f"[bold]{escape(hello.name)}[/] {escape(hello.version)}, {escape(hello.language)}")
+    profile = ", ".join(f"{key}={value}" for key, value in hello.profile.items()) or "default"
+    console.print(f"profile {escape(profile)}; vectors {report.digest[:12]}")
+    table = Table()
+    for title in (
+        "method",
+        "level",
+        "cases",
+        "pass",
+        "alt",
+        "fail",
+        "skip",
+        "other",
+        "worst ratio",
+        "digits",
+    ):
+        table.add_column(title, no_wrap=True, justify="left" if title in ("method", "level") else "right")
+    for row in table_rows(report.scores):
+        table.add_row(*_cells(row))
+    console.print(table)
+    skipped = Counter(score.reason for score in report.scores if score.verdict == "skip")
+    for reason, number in skipped.items():
+        console.print(f"skip: {number} cases: {escape(reason)}", highlight=False)
+    for score in report.failures[:FAILURES_DRAWN]:
+        _draw_failure(report, score, console)
+    if len(report.failures) > FAILURES_DRAWN:
+        more = len(report.failures) - FAILURES_DRAWN
+        console.print(f"\nand {more} further failures; `--json PATH` lists them all", highlight=False)
+    stopped = "[bold]stopped by the user[/]: " if report.interrupted else ""
+    console.print(f"{stopped}[bold {'green' if report.exit_status == 0 else 'red'}]{report.headline()}[/]")
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    counts = row["counts"]
+    other = sum(number for verdict, number in counts.items() if verdict not in _ALWAYS)
+    numbers = [row["cases"], *(counts.get(verdict, 0) for verdict in _ALWAYS), other]
+    ratio = "-" if row["ratio"] is None else f"{row['ratio']:.2g}"
+    digits = "-" if row["digits"] is None else f"{row['digits']:.1f}"
+    return [row["method"], row["level"], *map(str, numbers), ratio, digits]
+
+
+def _draw_failure(report: Report, score: Score, console: Any) -> None:
+    from rich.markup import escape
+
+    case = score.case
+    title = f"[bold red]{score.verdict}[/] [bold]{escape(case.id)}[/]"
+    console.print(f"\n{title}: {escape(score.reason)}", highlight=False)
+    for name, found in score.quantities.items():
+        if not found.passed:
+            console.print(f"  {escape(name)} {escape(describe(found))}", highlight=False)
+    console.print(f"  the case: {escape(case.comment)} ({escape(case.source)})", highlight=False)
+    for flag, meaning in case.flags.items():
+        console.print(f"  {escape(flag)}: {escape(meaning)}", highlight=False)
+    console.print(f"  {escape(report.reproduction(score))}", highlight=False, soft_wrap=True)
+
+
+def describe(found: Any) -> str:
+    """Say where and how far a quantity deviates, in the words of a `Comparison`."""
+    where = f" at step {found.step}" if found.step is not None else ""
+    where += f", entry {list(found.position)}" if found.position else ""
+    if found.ratio is None:
+        return found.reason + where
+    measured = f"ratio {found.ratio:.3g} (allowed {found.threshold:g}), {found.digits:.1f} digits"
+    return f"{found.reason.rstrip('.')}{where}: {measured}"

@@ -1,0 +1,182 @@
+"""One answer against one case: the verdict, and where the answer first deviates.
+
+Verdicts: `pass`; `pass-alt`, right under a named choice that the adapter declares in its profile; `fail`;
+    `skip`, the
+adapter does not offer the operation; `timeout`, `crash`, `protocol`, how the exchange ended;
+`not-applicable`, the case is too ill-conditioned for its dtype; `oracle-error`, the expectation itself is
+faulty. Only the first two are passes.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from refopt.conformance import comparison, ratios
+from refopt.conformance.ops import OPERATIONS, WIDE
+from refopt.conformance.ratios import Comparison
+from refopt.conformance.vectors import Case
+
+PASSES = ("pass", "pass-alt")
+NEUTRAL = ("skip", "not-applicable")
+FAILURES = ("fail", "timeout", "crash", "protocol", "oracle-error")
+VERDICTS = PASSES + NEUTRAL + FAILURES
+
+
+class Reply(NamedTuple):
+    """How one exchange with an adapter ended.
+
+    Attributes:
+        status: "ok"; "refused", a deliberate error; "exception", an accident; "skip"; "timeout", "crash",
+            "protocol".
+        out: the decoded quantities of an "ok", flat with dotted names.
+        message: first line of what was said.
+        seconds: how long the exchange took.
+    """
+
+    status: str
+    out: Mapping[str, Any] = {}
+    message: str = ""
+    seconds: float = 0.0
+
+
+class Score(NamedTuple):
+    """The verdict on one case.
+
+    Attributes:
+        case: the case.
+        verdict: one of `VERDICTS`.
+        profile: "key=value" under which a `pass-alt` passed, else "".
+        reason: one sentence, empty for a pass.
+        quantities: each compared quantity in computing order.
+        seconds: how long the adapter took.
+    """
+
+    case: Case
+    verdict: str
+    profile: str = ""
+    reason: str = ""
+    quantities: Mapping[str, Comparison] = {}
+    seconds: float = 0.0
+
+    @property
+    def first(self) -> str | None:
+        """Name of the first deviating quantity: the earliest step, and in it the first in computing order."""
+        failed = [name for name, found in self.quantities.items() if not found.passed]
+        return min(failed, key=lambda name: _step(self.quantities[name]), default=None)
+
+    @property
+    def ratio(self) -> float | None:
+        """Largest test ratio of the case, or None where nothing was compared by ratio."""
+        return max(
+            (found.ratio for found in self.quantities.values() if found.ratio is not None), default=None
+        )
+
+    @property
+    def digits(self) -> float | None:
+        """Fewest correct digits of the case, or None where nothing was compared by ratio."""
+        return min(
+            (found.digits for found in self.quantities.values() if found.digits is not None), default=None
+        )
+
+
+def _step(found: Comparison) -> float:
+    return float("inf") if found.step is None else found.step
+
+
+def score(case: Case, reply: Reply, profile: Mapping[str, Any]) -> Score:
+    """Judge one reply.
+
+    Args:
+        case: the case.
+        reply: how the exchange ended.
+        profile: the adapter's declared choices, {"key": value}.
+    """
+    try:
+        found = _score(case, reply, profile)
+    except (
+        Exception
+    ) as error:  # a faulty expectation must not end the run, nor count for or against the adapter
+        found = Score(case, "oracle-error", reason=f"{type(error).__name__}: {error}")
+    return found._replace(seconds=reply.seconds)
+
+
+def _score(case: Case, reply: Reply, profile: Mapping[str, Any]) -> Score:
+    if reply.status in ("skip", "timeout", "crash", "protocol"):
+        return Score(case, reply.status, reason=reply.message)
+    worst = max(comparison.largest_condition(expectation) for expectation in case.expect.values())
+    if worst * ratios.UNIT_ROUNDOFF[case.dtype] > ratios.LARGEST_LOSS:
+        return Score(case, "not-applicable", reason=f"condition {worst:.1e} leaves {case.dtype} no digits.")
+    plain = _under(case, case.expect, reply)
+    if plain.verdict == "pass":
+        return plain
+    declared = {f"{key}={value}" for key, value in profile.items()}
+    undeclared = []
+    for name, changed in case.alternatives.items():
+        if _under(case, {**case.expect, **changed}, reply).verdict != "pass":
+            continue
+        if set(name.split(",")) <= declared:
+            quantities = _under(case, {**case.expect, **changed}, reply).quantities
+            return Score(case, "pass-alt", name, f"right under {name}.", quantities)
+        undeclared.append(name)
+    if undeclared:
+        hint = f" It is right under {undeclared[0]}, which the adapter's profile does not declare."
+        return plain._replace(reason=plain.reason + hint)
+    return plain
+
+
+def _under(case: Case, expect: Mapping[str, Any], reply: Reply) -> Score:
+    operation = OPERATIONS[case.op]
+    if reply.status != "ok" and not any(e["kind"] == "behaviour" for e in expect.values()):
+        return Score(case, "fail", reason=reply.message or "the adapter gave an error without a message.")
+    quantities: dict[str, Comparison] = {}
+    for name, expectation in expect.items():
+        if expectation["kind"] == "behaviour":
+            quantities[name] = _behaviour(case, name, expectation, reply)
+        elif name in reply.out:
+            quantities[name] = comparison.compare(expectation, reply.out[name], case.dtype, name in WIDE)
+        elif operation.requires(name):
+            quantities[name] = Comparison(False, reason="is missing from the answer.")
+    judged = Score(case, "fail", quantities=quantities)
+    if not quantities:
+        return judged._replace(reason="the answer has none of the expected quantities.")
+    if judged.first is None:
+        return judged._replace(verdict="pass")
+    return judged._replace(reason=f"`{judged.first}` {quantities[judged.first].reason}")
+
+
+def _behaviour(case: Case, name: str, expectation: Mapping[str, Any], reply: Reply) -> Comparison:
+    classes = _classes(case, name, reply)
+    allowed = expectation["allowed"]
+    if classes & set(allowed):
+        return Comparison(True)
+    shown = (
+        reply.message
+        if reply.status != "ok"
+        else "an answer that is not finite"
+        if not classes
+        else "an answer"
+    )
+    return Comparison(
+        False, reason=f"gave {shown or 'an error without a message'}; allowed: {', '.join(allowed)}."
+    )
+
+
+def _classes(case: Case, name: str, reply: Reply) -> set[str]:
+    # An accidental exception (AttributeError, KeyError...) is in no class: it is not how bad input is
+    # refused.
+    if reply.status == "refused":
+        return {"error"} if reply.message else set()
+    if reply.status != "ok":
+        return set()
+    values = [reply.out[name]] if name in reply.out else list(reply.out.values())
+    arrays = [value for value in values if isinstance(value, np.ndarray) and value.dtype.kind == "f"]
+    found = {"finite"} if arrays and all(np.all(np.isfinite(array)) for array in arrays) else set()
+    theta, after = case.inputs.get("theta"), reply.out.get("theta_next")
+    if theta is not None and isinstance(after, np.ndarray) and after.tolist() == _entries(theta):
+        found.add("unchanged")
+    return found
+
+
+def _entries(theta: Any) -> Any:
+    return [float(x) for x in theta["f64"]] if isinstance(theta, Mapping) else theta

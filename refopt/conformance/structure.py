@@ -1,0 +1,100 @@
+"""What a sound case looks like; each check yields the end of a sentence that starts with the case."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from refopt.conformance import wire
+from refopt.conformance.ops import OPERATIONS
+
+DTYPES = ("float64", "float32")
+BEHAVIOURS = ("error", "finite", "unchanged")
+
+
+def problems(case: Any) -> Iterable[str]:
+    """Yield what is wrong with a case (a `vectors.Case`)."""
+    if not case.id.startswith(f"{case.method}.{case.op}.{case.level}."):
+        yield f"is not named {case.method}.{case.op}.{case.level}.<what>."
+    if case.op not in OPERATIONS:
+        yield f"has the unknown operation {case.op!r}."
+        return
+    if case.dtype not in DTYPES:
+        yield f"has the dtype {case.dtype!r}; allowed: {', '.join(DTYPES)}."
+    operation = OPERATIONS[case.op]
+    takes = operation.takes()
+    yield from (f"has the unknown input {name!r}." for name in case.inputs if name not in takes)
+    yield from (
+        f"lacks the input {name!r}." for name, needed in takes.items() if needed and name not in case.inputs
+    )
+    if not case.expect:
+        yield "expects nothing."
+    for expectations in (case.expect, *case.alternatives.values()):
+        for name, expectation in expectations.items():
+            behaviour = expectation.get("kind") == "behaviour"
+            if not behaviour and not operation.knows(name):
+                yield f"expects {name!r}, which {case.op} does not answer."
+            yield from (f"expects {name!r}, {problem}" for problem in _expectation_problems(expectation))
+    wire.decode(case.inputs, case.dtype)
+
+
+def _expectation_problems(expectation: Mapping[str, Any]) -> Iterable[str]:
+    check = CHECKS.get(expectation["kind"])
+    if check is None:
+        yield f"whose kind is {expectation['kind']!r}; allowed: {', '.join(CHECKS)}."
+    else:
+        yield from check(expectation)
+
+
+def _array_problems(expectation: Mapping[str, Any]) -> Iterable[str]:
+    value = expectation["value"]
+    if math.prod(value["shape"]) != len(value["f64"]) or len(value["hp"]) != len(value["f64"]):
+        yield "whose shape, `f64` and `hp` disagree in length."
+    if not all(isinstance(x, float) and math.isfinite(x) for x in value["f64"]):
+        yield "which holds something else than finite floats."
+    for name in ("scale", "terms", "threshold"):
+        numbers = expectation.get(name, 1)
+        if not all(0 < float(x) < math.inf for x in (numbers if isinstance(numbers, list) else [numbers])):
+            yield f"whose {name} is not positive and finite."
+    condition = expectation.get("condition", 1)
+    if isinstance(condition, list) and (
+        expectation.get("axis") != "step" or len(condition) != value["shape"][0]
+    ):
+        yield "whose condition is not one number per step."
+
+
+def _subspace_problems(expectation: Mapping[str, Any]) -> Iterable[str]:
+    yield from _array_problems(expectation)
+    clusters = expectation["clusters"]
+    if sorted(column for cluster in clusters for column in cluster) != list(
+        range(expectation["value"]["shape"][1])
+    ):
+        yield "whose clusters do not hold each column once."
+    if len(clusters) != len(expectation["gaps"]) or not all(float(gap) > 0 for gap in expectation["gaps"]):
+        yield "whose gaps are not one positive number per cluster."
+
+
+def _exact_problems(expectation: Mapping[str, Any]) -> Iterable[str]:
+    values = expectation["value"] if isinstance(expectation["value"], list) else [expectation["value"]]
+    if not all(isinstance(value, (bool, int, str)) for value in values):
+        yield "which is exact but not made of integers, booleans and strings."
+
+
+def _behaviour_problems(expectation: Mapping[str, Any]) -> Iterable[str]:
+    if not expectation["allowed"] or not set(expectation["allowed"]) <= set(BEHAVIOURS):
+        yield f"whose behaviours are not among {', '.join(BEHAVIOURS)}."
+
+
+def _any_problems(expectation: Mapping[str, Any]) -> Iterable[str]:
+    if not expectation["members"]:
+        yield "which accepts any of no members."
+    for member in expectation["members"]:
+        yield from _expectation_problems(member)
+
+
+CHECKS: dict[str, Callable[[Mapping[str, Any]], Iterable[str]]] = {
+    "array": _array_problems,
+    "subspace": _subspace_problems,
+    "exact": _exact_problems,
+    "behaviour": _behaviour_problems,
+    "any": _any_problems,
+}
