@@ -184,8 +184,8 @@ def _log_cosh(z: Array) -> Array:
     """The function log cosh z elementwise, without overflow; its tiny second derivatives are accurate too."""
     xp, inner = namespace(z), unboxed(z)
     outside = namespace(inner)
-    # log cosh z = s z + log(1 + exp(-2 s z)) - log 2 at every z, for s = 1 as for s = -1. The s with s z >= 0,
-    # taken outside the trace, keeps exp in range; |z| for s z would lose the second derivative at 0.
+    # log cosh z = s z + log(1 + exp(-2 s z)) - log 2 at every z, for s = 1 as for s = -1. The s with
+    # s z >= 0, taken outside the trace, keeps exp in range; |z| would lose the second derivative at 0.
     side = outside.sign(outside.sign(inner) + 0.5)  # 1 at z = 0
     return side * z + xp.log1p(xp.exp(-2 * side * z)) - math.log(2.0)
 
