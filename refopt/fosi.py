@@ -101,7 +101,7 @@ class Fosi(FosiSettings):
             raise ValueError(f"`lanczos_start` is missing; it must be a vector of {n} elements, not all 0")
         if lanczos_start is not None:
             check_vector("lanczos_start", lanczos_start, n)
-            if not bool(xp.any(lanczos_start != 0)):
+            if not bool(to_host(xp.any(lanczos_start != 0))):
                 raise ValueError("`lanczos_start` is zero; it must have an element that is not")
             lanczos_start = xp.astype(lanczos_start, theta.dtype)
         empty = empty_spectrum(theta)  # line 6

@@ -1,0 +1,177 @@
+"""The loop: `iterate`, a generator of steps, and `minimize`, which runs it to an Outcome and keeps a Trace.
+
+An optimizer makes one step at a time and is pure; the loop is the only place with a memory. For a
+stochastic loss pass a function from the iteration to the derivatives of that iteration's batch: it is asked
+with the iteration in the optimizer's state, so a resumed run meets the same batches.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+from refopt.arrays import Array, check_count, check_positive, check_vector
+from refopt.recording import Counted, Evaluations, Recorder, Rules, Run, progress_bar
+from refopt.trace import Outcome, Trace
+
+__all__ = ["Evaluations", "Optimizer", "Outcome", "Trace", "iterate", "minimize"]
+
+
+class Optimizer(Protocol):
+    """What the loop needs of an optimizer.
+
+    A state is a named tuple with the field `iteration`, the number of steps made. A step is a named tuple
+    with at least `theta`, `value`, `gradient`, `theta_next` and `state`, where `theta_next` and `state` go
+    into the next step. Arguments of `init` beyond theta are fields of the state under the same names. A
+    method that has no step at a point raises an ArithmeticError that says why.
+    """
+
+    def init(self, theta: Array) -> Any:
+        """The state before the first step at `theta` (n,)."""
+
+    def step(self, f: Any, theta: Array, state: Any) -> Any:
+        """One iteration at `theta` (n,) on the derivatives `f`; changes none of its arguments."""
+
+
+def iterate(
+    f: Any, optimizer: Any, theta: Array, state: Any = None, *, curvature: Any = None
+) -> Iterator[Any]:
+    """An endless generator of steps.
+
+    Args:
+        f: a `Derivatives`, or a function from the iteration to one (batches).
+        optimizer: an `Optimizer`.
+        theta: first point, (n,) float32 or float64.
+        state: state to start from; None is `optimizer.init(theta)`.
+        curvature: a `Derivatives`, or a function from the iteration to one, whose Hessian a method with
+            estimates uses (FOSI); a function is asked only at the iterations with an estimate. None is f.
+
+    Raises:
+        TypeError: when an argument is of another kind.
+        ValueError: when theta is not a finite vector.
+    """
+    check_vector("theta", theta)
+    if not (callable(getattr(optimizer, "init", None)) and callable(getattr(optimizer, "step", None))):
+        raise TypeError(f"`optimizer` is a {type(optimizer).__name__}; it must have `init` and `step`")
+    if curvature is not None and "curvature" not in inspect.signature(optimizer.step).parameters:
+        raise TypeError(
+            f"`curvature` was given, but {type(optimizer).__name__} estimates none; it must be None"
+        )
+    sources = _by_iteration("f", f), None if curvature is None else _by_iteration("curvature", curvature)
+    return _steps(*sources, optimizer, theta, optimizer.init(theta) if state is None else state)
+
+
+def _steps(
+    f: Callable[[int], Any], curvature: Callable[[int], Any] | None, optimizer: Any, theta: Array, state: Any
+) -> Iterator[Any]:
+    estimates_at = getattr(optimizer, "refreshes_at", None)
+    while True:
+        t = state.iteration
+        if curvature is None or (estimates_at is not None and not estimates_at(t)):
+            step = optimizer.step(f(t), theta, state)
+        else:
+            step = optimizer.step(f(t), theta, state, curvature=curvature(t))
+        yield step
+        theta, state = step.theta_next, step.state
+
+
+def _by_iteration(name: str, source: Any) -> Callable[[int], Any]:
+    """A function from the iteration to derivatives."""
+    if hasattr(source, "value_and_gradient"):
+        return lambda iteration: source
+    if not callable(source):
+        raise TypeError(
+            f"`{name}` is a {type(source).__name__}; "
+            "it must be a Derivatives or a function from the iteration to one"
+        )
+
+    def at(iteration: int) -> Any:
+        found = source(iteration)
+        if not hasattr(found, "value_and_gradient"):
+            raise TypeError(
+                f"`{name}` answered a {type(found).__name__} at iteration {iteration}; a function of the "
+                "iteration must answer a Derivatives (for an objective: Derivatives(objective))"
+            )
+        return found
+
+    return at
+
+
+def minimize(
+    f: Any,
+    optimizer: Any,
+    theta: Array,
+    *,
+    state: Any = None,
+    curvature: Any = None,
+    max_steps: int,
+    gradient_tolerance: float | None = None,
+    value_target: float | None = None,
+    step_tolerance: float | None = None,
+    time_limit: float | None = None,
+    callback: Callable[[Any], Any] | None = None,
+    progress: bool = False,
+    record: Iterable[str] = ("value", "gradient_norm"),
+) -> Trace:
+    """Run an optimizer until a stopping rule holds; a run that diverges ends with an Outcome too.
+
+    Three scalars per step go to the host (value, largest |gradient|, largest |theta_next|), and what is
+    recorded.
+
+    Args:
+        f: a `Derivatives`, or a function from the iteration to one (batches).
+        optimizer: an `Optimizer`.
+        theta: first point, (n,).
+        state: state to start from, such as `Trace.resume_state`; None is `optimizer.init(theta)`.
+        curvature: as in `iterate`.
+        max_steps: most steps to make in this run, at least 1.
+        gradient_tolerance: stop at a point with max|gradient| at most this, positive.
+        value_target: stop at a point with a value at most this.
+        step_tolerance: stop after a step with max|theta_next - theta| at most this, positive.
+        time_limit: stop after the step that ends later than this many seconds from the start, positive.
+        callback: called with each step made; a true answer stops the run.
+        progress: show a progress bar on the terminal.
+        record: fields of the step to record (dotted for fields of fields, "spectrum.eigenvalues"), and
+            "gradient_norm", "step_norm", the largest |.| of the gradient and of theta_next - theta.
+
+    Raises:
+        TypeError: when an argument is of another kind.
+        ValueError: when one is out of range, or a name to record is no field of the step.
+    """
+    check_count("max_steps", max_steps, 1)
+    limits = {
+        "gradient_tolerance": gradient_tolerance,
+        "step_tolerance": step_tolerance,
+        "time_limit": time_limit,
+    }
+    for name, limit in limits.items():
+        if limit is not None:
+            check_positive(name, limit)
+    check_vector("theta", theta)
+    deadline = math.inf if time_limit is None else time.monotonic() + time_limit
+    rules = Rules(max_steps, gradient_tolerance, value_target, step_tolerance, deadline, callback)
+    counts = Evaluations()
+    state = optimizer.init(theta) if state is None else state
+    run = Run(theta, state, Recorder(record, counts))
+    f = _counted("f", f, counts)
+    curvature = None if curvature is None else _counted("curvature", curvature, counts)
+    with progress_bar(max_steps if progress else None) as report:
+        try:
+            for step in iterate(f, optimizer, theta, state, curvature=curvature):
+                run.take(step, rules)
+                report(step)
+                if run.outcome is not None:
+                    break
+        except KeyboardInterrupt:
+            run.end(Outcome.INTERRUPTED)
+        except ArithmeticError as error:
+            run.end(Outcome.NO_STEP, f"{error}.")
+    return run.trace(optimizer)
+
+
+def _counted(name: str, source: Any, counts: Evaluations) -> Callable[[int], Any]:
+    at = _by_iteration(name, source)
+    return lambda iteration: Counted(at(iteration), counts)
