@@ -12,8 +12,8 @@ FOSI paper (ICLR 2024), appendix A.1, Algorithm 1. Differs from the paper and fr
    T has a 0 at that place.
 2. There are never more than n rows.
 3. Orthogonality is measured, not assumed: the three-term recurrence removes u_j and u_{j-1}, and the same
-   sweep measures the coefficients on all rows; passes remove them until they vanish to rounding, so that
-   the inner product of two rows stays below n eps. Nearly always one pass suffices.
+   sweep measures the coefficients c on all rows; passes remove them until |c| <= 10 eps |w|, so that the
+   inner products of two rows stay at rounding level. One pass is the most it takes, but for breakdowns.
 4. For a symmetric H those coefficients vanish in exact arithmetic, so they reveal an asymmetric one, at no
    extra product.
 5. The process runs in float64 around products in the dtype of the start vector (appendix A.7).
@@ -174,7 +174,7 @@ class LanczosProcess:
         self.rows.append(direction, float(xp.linalg.vector_norm(direction)))
 
     def _step(self) -> tuple[Array, float]:
-        """Multiply the newest row by H, extend T's diagonal; returns the product made orthogonal, and its norm."""
+        """Multiply the newest row by H and extend T's diagonal; returns the new direction and its norm."""
         rows = self.rows
         u, w = rows.row(rows.count - 1), rows.row(rows.count)
         beta = self.off_diagonal[-1] if self.off_diagonal else 0.0

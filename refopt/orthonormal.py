@@ -15,7 +15,7 @@ from typing import NamedTuple
 from refopt.arrays import Array, cache_columns, device_of, namespace, to_host
 
 MEASURED_ZERO = 10 * 2.0**-52  # |c| / |w| up to this is the rounding of measuring c
-MOST_PASSES = 4  # two suffice unless w is itself the rounding error of a larger vector
+MOST_PASSES = 4  # one or two suffice for every vector that has a part outside the rows
 EQUAL = 1e-8  # parts outside the rows that differ by less are equal but for rounding
 SMALLEST_SQUARE = 2.0**-960  # a sum of squares below this has lost digits to underflow
 
@@ -116,12 +116,15 @@ class OrthonormalRows:
         return terms
 
     def orthogonalise(self, w: Array, measured: Measured, negligible: float) -> float:
-        """Passes until nothing is left on the rows, or until |w| <= negligible; returns |w|."""
+        """Passes until nothing is left on the rows, or until |w| <= negligible; returns |w|.
+
+        It is 0 where every pass leaves as much as it removes: then w has no part outside the rows.
+        """
         for _ in range(MOST_PASSES):
             if measured.norm <= negligible or math.hypot(*measured.on_host) <= MEASURED_ZERO * measured.norm:
-                break
+                return measured.norm
             measured = self.remove(w, measured.coefficients)
-        return measured.norm
+        return 0.0
 
     def append(self, w: Array, norm: float) -> None:
         """Make w / norm the next row; w may be the storage of that row."""
