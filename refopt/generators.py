@@ -109,7 +109,8 @@ def paper_spectrum(n: int, lambda1: float) -> np.ndarray:
 
 def exponential_spectrum(n: int, scale: float, base: float, first_exponent: int = 0) -> np.ndarray:
     """lambda_j = scale base^(first_exponent + j), j = 0..n-1 (FOSI, appendix B.2.1)."""
-    return np.asarray([scale * math.pow(base, first_exponent + j) for j in range(n)])
+    with np.errstate(over="ignore", invalid="ignore"):  # the reader refuses what is not finite
+        return scale * np.float_power(base, np.arange(first_exponent, first_exponent + n))
 
 
 def segment(count: int, low: float, high: float) -> np.ndarray:
