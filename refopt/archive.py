@@ -8,7 +8,7 @@ bit for bit.
 from __future__ import annotations
 
 import os
-import tempfile
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -85,13 +85,13 @@ def rebuilt(template: Any, tree: Any, like: Array | None, path: str) -> Any:
 
 def write_whole(path: Path, arrays: dict[str, Any]) -> None:
     """Write an archive beside `path` and move it there, so that no half-written file is ever at `path`."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        with os.fdopen(descriptor, "wb") as handle:
+        with open(temporary, "xb") as handle:
             np.savez(handle, **arrays)
             handle.flush()
             os.fsync(handle.fileno())
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise

@@ -54,14 +54,19 @@ def iterate(
         ValueError: when theta is not a finite vector.
     """
     check_vector("theta", theta)
-    if not (callable(getattr(optimizer, "init", None)) and callable(getattr(optimizer, "step", None))):
-        raise TypeError(f"`optimizer` is a {type(optimizer).__name__}; it must have `init` and `step`")
+    _check_optimizer(optimizer)
     if curvature is not None and "curvature" not in inspect.signature(optimizer.step).parameters:
         raise TypeError(
             f"`curvature` was given, but {type(optimizer).__name__} estimates none; it must be None"
         )
     sources = _by_iteration("f", f), None if curvature is None else _by_iteration("curvature", curvature)
     return _steps(*sources, optimizer, theta, optimizer.init(theta) if state is None else state)
+
+
+def _check_optimizer(optimizer: Any) -> None:
+    if isinstance(optimizer, type) or not (hasattr(optimizer, "init") and hasattr(optimizer, "step")):
+        given = optimizer.__name__ if isinstance(optimizer, type) else f"a {type(optimizer).__name__}"
+        raise TypeError(f"`optimizer` is {given}; it must be an object with `init` and `step`")
 
 
 def _steps(
@@ -151,6 +156,7 @@ def minimize(
         if limit is not None:
             check_positive(name, limit)
     check_vector("theta", theta)
+    _check_optimizer(optimizer)
     deadline = math.inf if time_limit is None else time.monotonic() + time_limit
     rules = Rules(max_steps, gradient_tolerance, value_target, step_tolerance, deadline, callback)
     counts = Evaluations()
