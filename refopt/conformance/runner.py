@@ -58,7 +58,7 @@ class Runner:
             self._connection = self._connect()
             reply = self._connection.exchange({"cmd": "hello", "protocol": wire.PROTOCOL}, START_DEADLINE)
         except (DeadlineError, CrashError, ProtocolError, OSError) as error:
-            self.close()
+            self._kill()
             raise NotStarted(f"the adapter did not start: {error}") from None
         if reply.get("status") != "ok":
             self.close()
@@ -103,7 +103,7 @@ class Runner:
             status, message = "crash", str(error)
         except (ProtocolError, wire.MalformedMessage) as error:
             status, message = "protocol", str(error)
-        self.close()
+        self._kill()
         return status, {}, message
 
     def close(self) -> None:
@@ -111,6 +111,11 @@ class Runner:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+    def _kill(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.kill()
 
 
 def _understood(reply: Mapping[str, Any]) -> tuple[str, Mapping[str, Any], str]:

@@ -46,7 +46,10 @@ class Connection(Protocol):
         """Send a request, return its answer; raises DeadlineError, CrashError or ProtocolError."""
 
     def close(self) -> None:
-        """End it; never raises, never waits long."""
+        """End it in peace; never raises, never waits long."""
+
+    def kill(self) -> None:
+        """End it after a mishap."""
 
 
 class InProcess:
@@ -72,6 +75,8 @@ class InProcess:
         """Drop the adapter."""
         self._adapter = None
 
+    kill = close
+
 
 class Subprocess:
     """An adapter behind the pipes of a process of its own, in a process group of its own."""
@@ -90,8 +95,10 @@ class Subprocess:
         self._answers: queue.Queue[bytes | None] = queue.Queue()
         self._requests: queue.Queue[bytes | None] = queue.Queue()
         self._said: collections.deque[bytes] = collections.deque(maxlen=STDERR_KEPT)
-        for work in (self._read_answers, self._read_stderr, self._write_requests):
-            threading.Thread(target=work, daemon=True).start()
+        work = (self._read_answers, self._read_stderr, self._write_requests)
+        self._threads = [threading.Thread(target=task, daemon=True) for task in work]
+        for thread in self._threads:
+            thread.start()
 
     def exchange(self, request: Mapping[str, Any], deadline: float) -> dict[str, Any]:
         """Send a request and wait at most `deadline` seconds for the answer that carries its id."""
@@ -119,7 +126,7 @@ class Subprocess:
         return b"".join(self._said).decode("utf-8", errors="replace")
 
     def close(self) -> None:
-        """Ask the process to end, then kill its whole group."""
+        """Ask the process to end and give it half a second, then kill what is left."""
         self._requests.put(wire.write({"id": 0, "cmd": "bye"}))
         self._requests.put(None)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -127,7 +134,8 @@ class Subprocess:
         self.kill()
 
     def kill(self) -> None:
-        """Kill the process and everything in its group."""
+        """Kill the process and everything in its group, now."""
+        self._requests.put(None)
         if hasattr(os, "killpg"):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -135,6 +143,8 @@ class Subprocess:
             self._process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=5)
+        for thread in self._threads:  # they end with the pipes, unless a stranger still holds one
+            thread.join(timeout=1)
 
     def _epitaph(self) -> str:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -145,27 +155,24 @@ class Subprocess:
         return f"the adapter's process ended {how}" + (f"; it said last: {lines[-1][:200]}" if lines else ".")
 
     def _read_answers(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            stream = _stream(self._process.stdout)
+        with contextlib.suppress(OSError, ValueError), _open(self._process.stdout) as stream:
             while line := stream.readline(LINE_LIMIT):
                 self._answers.put(line)
         self._answers.put(None)
 
     def _read_stderr(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            while chunk := os.read(_stream(self._process.stderr).fileno(), 4096):
+        with contextlib.suppress(OSError, ValueError), _open(self._process.stderr) as stream:
+            while chunk := os.read(stream.fileno(), 4096):
                 self._said.append(chunk)
 
     def _write_requests(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            stream = _stream(self._process.stdin)
+        with contextlib.suppress(OSError, ValueError), _open(self._process.stdin) as stream:
             while (line := self._requests.get()) is not None:
                 stream.write(line)
                 stream.flush()
-            stream.close()
 
 
-def _stream(stream: IO[bytes] | None) -> IO[bytes]:
+def _open(stream: IO[bytes] | None) -> IO[bytes]:
     assert stream is not None, "the process was opened with pipes"
     return stream
 

@@ -63,9 +63,8 @@ def answer(adapter: Adapter, request: Mapping[str, Any]) -> dict[str, Any]:
     try:
         out = getattr(adapter, request["op"])(**inputs)
         if not isinstance(out, Mapping):
-            raise TypeError(
-                f"`{request['op']}` returned {type(out).__name__}, a dictionary of quantities is expected."
-            )
+            message = f"`{request['op']}` returned {type(out).__name__}, a dictionary is expected."
+            return {"status": "exception", "message": message}
         return {"status": "ok", "out": wire.encode(flatten(out))}
     except Skip as reason:
         return {"status": "skip", "message": str(reason)}
