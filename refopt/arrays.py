@@ -1,9 +1,9 @@
 """Array libraries and validation: the only file of refopt that knows that array libraries differ.
 
-An algorithm starts with `xp = namespace(theta)`, calls array-API functions of `xp`, and creates arrays with the
-dtype and device of an argument; it never names a library. `to_host` is the one crossing to NumPy, `asarray_like`
-the way back. The `check_*` functions are the sentences that a user reads: the argument in backticks, what was
-given, what is allowed.
+An algorithm starts with `xp = namespace(theta)`, calls array-API functions of `xp`, and creates arrays with
+the dtype and device of an argument; it never names a library. `to_host` is the one crossing to NumPy,
+`asarray_like` the way back. The `check_*` functions are the sentences that a user reads: the argument in
+backticks, what was given, what is allowed.
 """
 
 from __future__ import annotations
@@ -77,15 +77,14 @@ def device_of(x: Array) -> Any:
 def to_host(x: Array) -> np.ndarray:
     """A NumPy array with the values of `x`: the one crossing from a device."""
     x = unboxed(x)
-    if isinstance(x, np.ndarray):
-        return x
+    if isinstance(x, (*_NUMPY_TYPES, int, float)):
+        return np.asarray(x)
     if hasattr(x, "get"):  # CuPy and its kind: the explicit copy
         return np.asarray(x.get())
     if _compat().is_torch_array(x):
         return x.detach().cpu().numpy()
-    device = getattr(x, "device", None)
-    if type(device).__module__.startswith("array_api_strict"):
-        return np.asarray(x.to_device(type(device)("CPU_DEVICE")))
+    if type(x).__module__.startswith("array_api_strict"):
+        return np.asarray(x.to_device(namespace(x).Device("CPU_DEVICE")))
     return np.asarray(x)
 
 
@@ -273,13 +272,13 @@ def require_symmetric(name: str, H: Array, tolerance: float) -> None:
     if len(H.shape) != 2 or H.shape[0] != H.shape[1]:
         raise ValueError(f"`{name}` has shape {tuple(H.shape)}; it must be a square matrix")
     check_finite(name, H)
-    host = to_host(H)
-    defect = np.abs(host - host.T)
-    scale = float(np.max(np.abs(host), initial=0.0))
-    i, j = np.unravel_index(int(np.argmax(defect)), defect.shape)
-    if defect[i, j] > tolerance * scale:
+    xp = namespace(H)
+    defect, scale = xp.max(xp.abs(H - H.T)), xp.max(xp.abs(H))
+    if bool(defect > tolerance * scale):
+        host, worst = to_host(H), float(defect / scale)
+        i, j = np.unravel_index(int(np.argmax(np.abs(host - host.T))), host.shape)
         raise ValueError(
             f"`{name}` is not symmetric: [{i}, {j}] is {host[i, j]:.17g} and [{j}, {i}] is "
-            f"{host[j, i]:.17g}, an asymmetry of {defect[i, j] / scale:.3g} of the largest element; "
+            f"{host[j, i]:.17g}, an asymmetry of {worst:.3g} of the largest element; "
             f"allowed is {tolerance:.3g}"
         )

@@ -1,89 +1,193 @@
-"""Derivatives of an objective: value, gradient, Hessian products, directional derivatives of any order."""
+"""Derivatives of an objective: value, gradient, Hessian products, directional derivatives of any order.
+
+An objective is a function of one vector that returns a scalar, written in a *dialect* of the array API that
+autograd can differentiate on every array library::
+
+    def objective(theta):
+        xp = namespace(theta)
+        return xp.sum(theta**2) / 2
+
+The dialect, each entry held by a test on every lane, in float64 and float32:
+
+- operators ``+ - * / **``, unary ``-``, comparisons (as constants), with Python numbers and with constants
+  made by ``asarray_like(values, theta)``; ``matrix @ vector`` only as ``xp.matmul(matrix, vector)``;
+- indexing by slices, integers, integer and boolean arrays; ``.T``, ``.shape``, ``.reshape``;
+- ``xp.sum mean max min`` with ``axis`` and ``keepdims``; ``xp.matmul tensordot vecdot matrix_transpose``;
+- ``xp.reshape permute_dims expand_dims squeeze broadcast_to concat stack roll``;
+- ``xp.exp expm1 log log1p sqrt square abs sin cos tan sinh cosh tanh atan logaddexp maximum minimum
+  where``.
+
+More of NumPy works on NumPy arrays (see autograd). Constants of another library than theta's are refused.
+"""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any
 
-from autograd.core import make_jvp, make_vjp, vspace
-from autograd.tracer import getval
+from refopt.arrays import (
+    Array,
+    check_count,
+    check_finite,
+    check_nonnegative,
+    check_real_vector,
+    check_vector,
+    device_of,
+    namespace,
+    require_symmetric,
+)
+from refopt.derivative_check import DerivativeCheck, check_derivatives, symmetry_defect
+from refopt.derivative_engines import (
+    DecayedEngine,
+    Engine,
+    GivenEngine,
+    Linearization,
+    TracedEngine,
+    require_tangent,
+)
 
-from refopt.arrays import Array, check_real_vector, check_vector, namespace, require_symmetric
-
-
-class Linearization(NamedTuple):
-    """Value, gradient and the linear map v -> H v at one point."""
-
-    value: Array
-    gradient: Array
-    hvp: Callable[[Array], Array]
+__all__ = ["DerivativeCheck", "Derivatives", "Linearization", "symmetry_defect"]
 
 
 class Derivatives:
-    """Derivatives of a scalar objective of a vector."""
+    """The derivatives of a scalar objective of a vector, by autograd.
+
+    A method that answers one question checks that theta is finite and that the answer is.
+    `value_and_gradient` and the map of `linearize`, which run inside loops, check shapes and dtypes alone: a
+    loop looks at its values itself and ends with an outcome that says so.
+
+    Args:
+        objective: a function of a vector (n,) that returns a real scalar, in the dialect of this module.
+
+    Raises:
+        TypeError: when `objective` is not callable; from each method, when theta is no array of float32 or
+            float64, when the objective does not return a real scalar or mixes array libraries.
+        ValueError: from each method, for a shape or a value out of range.
+        NotImplementedError: from each method, when the objective uses what autograd cannot differentiate.
+    """
 
     def __init__(self, objective: Callable[[Array], Array]) -> None:
         if not callable(objective):
-            raise TypeError(f"`objective` is a {type(objective).__name__}; it must be callable")
-        self.objective = objective
+            raise TypeError(f"`objective` is a {type(objective).__name__}; it must be a function of a vector")
+        self._engine: Engine = TracedEngine(objective)
+
+    @classmethod
+    def _of(cls, engine: Engine) -> Derivatives:
+        derivatives = cls.__new__(cls)
+        derivatives._engine = engine
+        return derivatives
+
+    @classmethod
+    def from_callables(
+        cls,
+        value: Callable[[Array], Any],
+        gradient: Callable[[Array], Array],
+        hvp: Callable[[Array, Array], Array] | None = None,
+        linearize: Callable[[Array], Callable[[Array], Array]] | None = None,
+    ) -> Derivatives:
+        """Derivatives that somebody else computes: torch, JAX, or a formula.
+
+        Args:
+            value: theta -> objective, a scalar.
+            gradient: theta -> gradient, (n,).
+            hvp: (theta, vector) -> Hessian times vector, (n,).
+            linearize: theta -> (vector -> Hessian times vector), for libraries that can reuse the point;
+                where it is absent, `hvp` at the point is used.
+
+        Returns:
+            An object with the methods of this class; results in arrays of another library are copied to
+            theta's. A method that needs a callable which was not given raises NotImplementedError.
+        """
+        return cls._of(GivenEngine(value, gradient, hvp, linearize))
+
+    def with_weight_decay(self, decay: float) -> Derivatives:
+        """The derivatives of f(theta) + decay/2 |theta|^2, for a finite decay of at least 0."""
+        check_nonnegative("decay", decay)
+        return self._of(DecayedEngine(self._engine, float(decay)))
+
+    @property
+    def objective(self) -> Callable[[Array], Any]:
+        """The function itself, theta -> scalar."""
+        return self._engine.objective
 
     def value(self, theta: Array) -> Array:
-        """Objective at theta."""
+        """The objective at theta, a scalar; infinite or NaN where the objective is."""
         check_vector("theta", theta)
-        return self.objective(theta)
+        return self._engine.value(theta)
 
     def value_and_gradient(self, theta: Array) -> tuple[Array, Array]:
-        """Objective and gradient at theta, by one reverse pass."""
+        """The objective, a scalar, and its gradient (n,), by one reverse pass; not checked to be finite."""
         check_real_vector("theta", theta)
-        vjp, value = make_vjp(self.objective, theta)
-        return value, vjp(vspace(value).ones())
+        return self._engine.value_and_gradient(theta)
 
     def gradient(self, theta: Array) -> Array:
-        """Gradient at theta, (n,)."""
-        return self.value_and_gradient(theta)[1]
+        """The gradient at theta, (n,)."""
+        check_vector("theta", theta)
+        gradient = self._engine.value_and_gradient(theta)[1]
+        check_finite("gradient", gradient)
+        return gradient
 
     def linearize(self, theta: Array) -> Linearization:
-        """Value, gradient and Hessian products at theta."""
+        """Value, gradient and the linear map of the Hessian at theta, from one trace of the gradient."""
         check_vector("theta", theta)
-        value, gradient = self.value_and_gradient(theta)
-
-        def hvp(vector: Array) -> Array:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Output seems independent of input")
-                return make_jvp(lambda x: self.value_and_gradient_traced(x), theta)(vector)[1]
-
-        return Linearization(value, gradient, hvp)
-
-    def value_and_gradient_traced(self, x: Array) -> Array:
-        """Gradient of a traced point."""
-        vjp, value = make_vjp(self.objective, x)
-        return vjp(vspace(value).ones())
+        return self._engine.linearize(theta)
 
     def hvp(self, theta: Array, vector: Array) -> Array:
-        """Hessian times vector, (n,)."""
-        return self.linearize(theta).hvp(vector)
+        """The Hessian at theta times `vector`, (n,); several at one point cost less by `linearize`."""
+        check_vector("theta", theta)
+        require_tangent("vector", vector, theta)
+        check_finite("vector", vector)
+        product = self._engine.linearize(theta).hvp(vector)
+        check_finite("hvp", product)
+        return product
 
     def along(self, theta: Array, direction: Array, order: int) -> tuple[Array, ...]:
-        """Derivatives 0..order of t -> f(theta + t direction) at t = 0, without 1/k!."""
-        found = []
+        """The derivatives of t -> f(theta + t direction) at t = 0.
 
-        def level(k: int, x: Array) -> Array:
-            if k == 0:
-                return self.objective(x)
-            value, tangent = make_jvp(lambda y: level(k - 1, y), x)(direction)
-            found.append(getval(value))
-            return tangent
+        Args:
+            theta: the point, (n,).
+            direction: a vector (n,), constant along the line.
+            order: the highest derivative, at least 0; the work doubles with each order (nested forward mode).
 
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Output seems independent of input")
-            found.append(getval(level(order, theta)))
+        Returns:
+            order + 1 scalars f, f', f'', ...: plain derivatives, without 1/k!.
+        """
+        check_vector("theta", theta)
+        require_tangent("direction", direction, theta)
+        check_finite("direction", direction)
+        check_count("order", order, 0)
+        found = self._engine.along(theta, direction, order)
+        for k, derivative in enumerate(found):
+            check_finite(f"derivative of order {k}", derivative)
         return tuple(found)
 
-    def hessian(self, theta: Array) -> Array:
-        """Dense Hessian, (n, n)."""
+    def hessian(self, theta: Array, *, tolerance: float | None = None) -> Array:
+        """The Hessian at theta, (n, n), from n products; symmetric to the last bit.
+
+        Args:
+            theta: the point, (n,).
+            tolerance: largest asymmetry allowed, relative to the largest element; default eps(dtype)^(2/3),
+                far above the rounding of a product and far below the asymmetry of a wrong one.
+
+        Raises:
+            ValueError: with the measured asymmetry, when it is larger.
+        """
         xp = namespace(theta)
         hvp = self.linearize(theta).hvp
-        H = xp.stack([hvp(e) for e in xp.eye(theta.shape[0], dtype=theta.dtype)])
-        require_symmetric("hessian", H, 1e-10)
+        identity = xp.eye(theta.shape[0], dtype=theta.dtype, device=device_of(theta))
+        H = xp.stack([hvp(identity[i, :]) for i in range(theta.shape[0])])
+        tolerance = float(xp.finfo(theta.dtype).eps) ** (2 / 3) if tolerance is None else tolerance
+        require_symmetric("hessian", H, tolerance)
         return (H + H.T) / 2
+
+    def check(self, theta: Array, **options: Any) -> DerivativeCheck:
+        """Compare gradient and Hessian products with central differences.
+
+        Args:
+            theta: the point, (n,); best a generic one, away from kinks.
+            **options: see `refopt.derivative_check.check_derivatives`.
+
+        Returns:
+            A record that says whether they agree, and else where they part, with both numbers.
+        """
+        return check_derivatives(self.value, self.gradient, self.hvp, theta, **options)

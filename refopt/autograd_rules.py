@@ -1,0 +1,237 @@
+"""Rules of autograd that are replaced, because they put NumPy arrays or float64 between the traced arrays.
+
+A device array refuses a NumPy array, and a float32 vector that meets a float64 one is float32 no longer.
+The rules here compute the same numbers from the traced arrays alone, for every array type, and are
+registered through autograd's public extension interface when this module is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from math import prod
+from typing import Any
+
+import autograd.numpy.numpy_wrapper as anp
+import numpy as np
+from autograd.extend import (
+    SparseObject,
+    VSpace,
+    defjvp,
+    defjvp_argnum,
+    defvjp,
+    defvjp_argnum,
+    primitive,
+    vspace,
+)
+from autograd.numpy.numpy_boxes import ArrayBox
+from autograd.numpy.numpy_vjps import balanced_eq, matmul_vjp_0, matmul_vjp_1, unbroadcast_f
+
+from refopt.arrays import Array, namespace
+
+# ---- reductions ----
+
+
+def _kept(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
+    """The shape of a reduction over `axis` with its axes kept as ones."""
+    axes = tuple(range(len(shape))) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    reduced = {a % len(shape) for a in axes}
+    return tuple(1 if i in reduced else size for i, size in enumerate(shape))
+
+
+def _spread(g: Array, x: Array, axis: Any) -> Array:
+    """The adjoint of a sum: g repeated along the axes that were summed, as a view."""
+    shape = anp.shape(x)
+    return anp.broadcast_to(anp.reshape(g, _kept(shape, axis)), shape) if shape else g
+
+
+def _sum_rule(ans: Array, x: Array, axis: Any = None, keepdims: bool = False, **_: Any) -> Callable:
+    return lambda g: _spread(g, x, axis)
+
+
+def _mean_rule(ans: Array, x: Array, axis: Any = None, keepdims: bool = False, **_: Any) -> Callable:
+    count = prod(anp.shape(x)) // max(prod(anp.shape(ans)), 1)
+    return lambda g: _spread(g / count, x, axis)
+
+
+def _chosen(ans: Array, x: Array, axis: Any) -> Array:
+    """Where x attains its extreme value, shared equally among ties, in the dtype of x."""
+    dtype = anp.result_type(x)
+    mask = (x == _spread(ans, x, axis)).astype(dtype)
+    return mask / anp.sum(mask, axis=axis, keepdims=True)
+
+
+def _extreme_rule(ans: Array, x: Array, axis: Any = None, keepdims: bool = False, **_: Any) -> Callable:
+    return lambda g: _spread(g, x, axis) * _chosen(ans, x, axis)
+
+
+def _extreme_forward(
+    g: Array, ans: Array, x: Array, axis: Any = None, keepdims: bool = False, **_: Any
+) -> Array:
+    return anp.sum(g * _chosen(ans, x, axis), axis=axis, keepdims=keepdims)
+
+
+defvjp(anp.sum, _sum_rule)
+defvjp(anp._primitive_mean, _mean_rule)
+for _extreme in (anp.max, anp.min, anp.amax, anp.amin):
+    defvjp(_extreme, _extreme_rule)
+    defjvp(_extreme, _extreme_forward)
+
+# ---- selection and broadcasting ----
+
+
+def share(x: Array, ans: Array, y: Array) -> Array:
+    """The part of x in max(x, y) or min(x, y): 1, 0, or 1/2 on a tie, in the dtype of the answer."""
+    return balanced_eq(x, ans, y).astype(anp.result_type(ans))
+
+
+def _first_rule(ans: Array, x: Array, y: Array) -> Callable:
+    return unbroadcast_f(x, lambda g: g * share(x, ans, y))
+
+
+def _second_rule(ans: Array, x: Array, y: Array) -> Callable:
+    return unbroadcast_f(y, lambda g: g * share(y, ans, x))
+
+
+for _extreme in (anp.maximum, anp.minimum):
+    defvjp(_extreme, _first_rule, _second_rule)
+    defjvp(
+        _extreme,
+        lambda g, ans, x, y: g * share(x, ans, y),
+        lambda g, ans, x, y: g * share(y, ans, x),
+    )
+
+defvjp(
+    anp.where,
+    None,
+    lambda ans, c, x, y: unbroadcast_f(x, lambda g: anp.where(c, g, anp.zeros_like(g))),
+    lambda ans, c, x, y: unbroadcast_f(y, lambda g: anp.where(c, anp.zeros_like(g), g)),
+)
+defjvp(
+    anp.where,
+    None,
+    lambda g, ans, c, x, y: anp.where(c, g, anp.zeros_like(ans)),
+    lambda g, ans, c, x, y: anp.where(c, anp.zeros_like(ans), g),
+)
+defvjp(anp.broadcast_to, lambda ans, x, shape: unbroadcast_f(x, lambda g: g))
+
+
+# ---- products ----
+
+
+def _dot_rule(argnum: int, matmul_rule: Callable) -> Callable:
+    """A dot is a matmul where the second factor has at most two axes, a multiple where one is a scalar."""
+
+    def rule(ans: Array, a: Array, b: Array) -> Callable:
+        if anp.ndim(a) == 0 or anp.ndim(b) == 0:
+            return unbroadcast_f((a, b)[argnum], lambda g: g * (b, a)[argnum])
+        if anp.ndim(b) > 2:
+            raise NotImplementedError(
+                "VJP of dot with a factor of more than two axes not defined; use tensordot"
+            )
+        return matmul_rule(ans, a, b)
+
+    return rule
+
+
+defvjp(anp.dot, _dot_rule(0, matmul_vjp_0), _dot_rule(1, matmul_vjp_1))
+
+
+def _tensordot_axes(axes: Any, a_ndim: int, b_ndim: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The contracted axes of both factors as non-negative numbers."""
+    if isinstance(axes, int):
+        return tuple(range(a_ndim - axes, a_ndim)), tuple(range(axes))
+    first, second = ((item,) if isinstance(item, int) else tuple(item) for item in axes)
+    return tuple(i % a_ndim for i in first), tuple(i % b_ndim for i in second)
+
+
+def _tensordot_rule(argnum: int, ans: Array, a: Array, b: Array, axes: Any = 2) -> Callable:
+    ndims = anp.ndim(a), anp.ndim(b)
+    summed = _tensordot_axes(axes, *ndims)
+    kept = [tuple(i for i in range(ndim) if i not in s) for ndim, s in zip(ndims, summed, strict=True)]
+    other = 1 - argnum
+    # g's axes are kept[0] then kept[1]; contract those of the other factor, then put the rest in their places
+    g_axes = (
+        tuple(range(len(kept[0]))) if other == 0 else tuple(range(len(kept[0]), len(kept[0]) + len(kept[1])))
+    )
+    by_other = sorted(range(len(summed[other])), key=lambda i: summed[other][i])
+    order = kept[argnum] + tuple(summed[argnum][i] for i in by_other)
+    places = tuple(order.index(i) for i in range(ndims[argnum]))
+    factor = (a, b)[other]
+    return lambda g: anp.transpose(anp.tensordot(g, factor, (g_axes, kept[other])), places)
+
+
+defvjp(anp.tensordot, partial(_tensordot_rule, 0), partial(_tensordot_rule, 1))
+
+# ---- indexing and joining ----
+
+
+def is_basic(index: Any) -> bool:
+    """Whether an index selects by slices and integers alone, so that no element is selected twice."""
+    items = index if isinstance(index, tuple) else (index,)
+    return all(isinstance(item, (slice, int, type(None), type(Ellipsis))) for item in items)
+
+
+def add_at(array: Array, index: Any, x: Array) -> Array:
+    """Add x to the selected elements in place; elements selected several times get every contribution."""
+    if is_basic(index):
+        array[index] += x
+    else:
+        namespace(array).add.at(array, index, x)
+    return array
+
+
+@primitive
+def put(x: Array, index: Any, space: VSpace) -> SparseObject:
+    """The adjoint of indexing: x at the selected elements of an array of `space`, zero elsewhere."""
+    return SparseObject(space, lambda array: add_at(array, index, x))
+
+
+defvjp(ArrayBox.__getitem__, lambda ans, x, index: lambda g: put(g, index, vspace(x)))
+defvjp(put, lambda ans, x, index, space: lambda g: g[index])
+defjvp(put, "same")
+
+
+@primitive
+def join(axis: int, *arrays: Array) -> Array:
+    """The arrays joined along an existing axis."""
+    return np.concatenate(arrays, axis)
+
+
+def _join_rule(argnum: int, ans: Array, args: tuple, kwargs: dict) -> Callable:
+    axis, *arrays = args
+    axis %= anp.ndim(ans)
+    start = sum(anp.shape(array)[axis] for array in arrays[: argnum - 1])
+    index = (slice(None),) * axis + (slice(start, start + anp.shape(arrays[argnum - 1])[axis]),)
+    return lambda g: g[index]
+
+
+def _join_forward(argnum: int, g: Array, ans: Array, args: tuple, kwargs: dict) -> Array:
+    axis, *arrays = args
+    return join(axis, *(g if i == argnum - 1 else anp.zeros_like(array) for i, array in enumerate(arrays)))
+
+
+defvjp_argnum(join, _join_rule)
+defjvp_argnum(join, _join_forward)
+
+
+def concat(arrays: Any, /, *, axis: int | None = 0) -> Array:
+    """The arrays joined along an axis, flattened first where it is None."""
+    if axis is None:
+        return join(0, *(anp.reshape(array, (-1,)) for array in arrays))
+    return join(axis, *arrays)
+
+
+def stack(arrays: Any, /, *, axis: int = 0) -> Array:
+    """The arrays joined along a new axis."""
+    return join(axis, *(anp.expand_dims(array, axis) for array in arrays))
+
+
+def matrix_transpose(x: Array, /) -> Array:
+    """The last two axes exchanged."""
+    return anp.swapaxes(x, -1, -2)
+
+
+def vecdot(x: Array, y: Array, /, *, axis: int = -1) -> Array:
+    """The inner products along an axis."""
+    return anp.sum(x * y, axis=axis)

@@ -1,0 +1,266 @@
+"""Where derivatives come from: autograd's trace, callables, or another engine plus a weight decay.
+
+An engine has `objective`, `value(theta)`, `value_and_gradient(theta)`, `linearize(theta)` and `along(theta,
+direction, order)`. Arguments were checked by `Derivatives`, which is the only user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NamedTuple, Protocol
+
+from autograd.core import make_jvp, make_vjp, vspace
+from autograd.tracer import getval
+
+from refopt.arrays import Array, asarray_like, check_real_vector, dtype_name, namespace, to_host
+from refopt.autograd_arrays import register
+from refopt.derivative_errors import explained
+from refopt.linearize import trace_gradient, zero_derivatives_allowed
+
+
+class Linearization(NamedTuple):
+    """What is known of an objective at one point, with the Hessian as a linear map.
+
+    Attributes:
+        value: the objective, a scalar.
+        gradient: its gradient, (n,).
+        hvp: maps a vector (n,) of the point's dtype to the Hessian times it; it is not checked to be finite.
+    """
+
+    value: Array
+    gradient: Array
+    hvp: Callable[[Array], Array]
+
+
+class Engine(Protocol):
+    """See the module's docstring."""
+
+    @property
+    def objective(self) -> Callable[[Array], Any]:
+        """The function itself."""
+
+    def value(self, theta: Array) -> Array:
+        """The objective at theta."""
+
+    def value_and_gradient(self, theta: Array) -> tuple[Array, Array]:
+        """The objective and its gradient at theta."""
+
+    def linearize(self, theta: Array) -> Linearization:
+        """Value, gradient and the map of the Hessian at theta."""
+
+    def along(self, theta: Array, direction: Array, order: int) -> list[Array]:
+        """Derivatives 0 to order of t -> f(theta + t direction) at 0."""
+
+
+def _explains(method: Callable) -> Callable:
+    """Turn an error raised inside an objective into a sentence, where the cause is known."""
+
+    @wraps(method)
+    def explaining(self: Any, theta: Array, *arguments: Any) -> Any:
+        try:
+            return method(self, theta, *arguments)
+        except (TypeError, NotImplementedError) as error:
+            sentence = explained(error, theta)
+            if sentence is None:
+                raise
+            raise sentence from error
+
+    return explaining
+
+
+class TracedEngine:
+    """Derivatives by autograd: reverse mode, forward over reverse, nested forward mode."""
+
+    def __init__(self, objective: Callable[[Array], Array]) -> None:
+        self.objective = objective
+
+    @_explains
+    def value(self, theta: Array) -> Array:
+        """The objective at theta, not traced."""
+        return scalar(self.objective(theta), theta)
+
+    @_explains
+    def value_and_gradient(self, theta: Array) -> tuple[Array, Array]:
+        """One reverse pass."""
+        register(theta)
+        vjp, value = make_vjp(self.objective, theta)
+        value_out = scalar(value, theta)
+        return value_out, like_theta(vjp(vspace(value).ones()), theta)
+
+    @_explains
+    def linearize(self, theta: Array) -> Linearization:
+        """One trace of the gradient; see `linearize.trace_gradient`."""
+        register(theta)
+        tape = trace_gradient(self.objective, theta)
+
+        def hvp(vector: Array) -> Array:
+            require_tangent("vector", vector, theta)
+            return like_theta(tape.product(vector), theta)
+
+        return Linearization(scalar(tape.value, theta), like_theta(tape.gradient, theta), hvp)
+
+    @_explains
+    def along(self, theta: Array, direction: Array, order: int) -> list[Array]:
+        """Forward mode nested `order` times, the direction held constant."""
+        register(theta)
+        found: list[Array] = []
+
+        def derivative(k: int, x: Array) -> Array:
+            """The k-th derivative at x; those below are noted on the way."""
+            if k == 0:
+                return self.objective(x)
+            lower, highest = make_jvp(lambda y: derivative(k - 1, y), x)(direction)
+            found.append(getval(lower))
+            return highest
+
+        with zero_derivatives_allowed():
+            found.append(getval(derivative(order, theta)))
+        return [scalar(value, theta) for value in found]
+
+
+class GivenEngine:
+    """Derivatives by the callables of `Derivatives.from_callables`."""
+
+    def __init__(
+        self,
+        value: Callable[[Array], Any],
+        gradient: Callable[[Array], Array],
+        hvp: Callable[[Array, Array], Array] | None,
+        linearize: Callable[[Array], Callable[[Array], Array]] | None,
+    ) -> None:
+        given = {"value": value, "gradient": gradient, "hvp": hvp, "linearize": linearize}
+        for name, function in given.items():
+            if not callable(function) and (function is not None or name in ("value", "gradient")):
+                raise TypeError(f"`{name}` is a {type(function).__name__}; it must be a function")
+        self.objective, self._gradient, self._hvp, self._linearize = value, gradient, hvp, linearize
+
+    def value(self, theta: Array) -> Array:
+        """The given value."""
+        return scalar(self.objective(theta), theta)
+
+    def value_and_gradient(self, theta: Array) -> tuple[Array, Array]:
+        """The given value and gradient."""
+        return self.value(theta), _of_library("gradient", self._gradient(theta), theta)
+
+    def linearize(self, theta: Array) -> Linearization:
+        """The given products, by `linearize` where it was given, else by `hvp` at the point."""
+        if self._linearize is None and self._hvp is None:
+            raise NotImplementedError(
+                "`from_callables` was given neither `hvp` nor `linearize`; one is needed here"
+            )
+        one_by_one = self._hvp
+        product = self._linearize(theta) if self._linearize else lambda v: one_by_one(theta, v)  # type: ignore[misc]
+
+        def hvp(vector: Array) -> Array:
+            require_tangent("vector", vector, theta)
+            return _of_library("hvp", product(vector), theta)
+
+        return Linearization(*self.value_and_gradient(theta), hvp)
+
+    def along(self, theta: Array, direction: Array, order: int) -> list[Array]:
+        """F, g'u and u'Hu; callables reach no higher."""
+        if order > 2:
+            raise NotImplementedError(f"`order` is {order}; derivatives given by callables reach order 2")
+        xp = namespace(theta)
+        if order < 2:
+            value, gradient = self.value_and_gradient(theta)
+            return [value, xp.sum(gradient * direction)][: order + 1]
+        at = self.linearize(theta)
+        return [at.value, xp.sum(at.gradient * direction), xp.sum(at.hvp(direction) * direction)]
+
+
+class DecayedEngine:
+    """The derivatives of f(theta) + decay/2 |theta|^2, from those of f."""
+
+    def __init__(self, plain: Engine, decay: float) -> None:
+        self._plain, self._decay = plain, decay
+
+    def objective(self, theta: Array) -> Array:
+        """The decayed objective, which can be traced where f can."""
+        return self._plain.objective(theta) + self._penalty(theta)
+
+    def _penalty(self, theta: Array) -> Array:
+        return (self._decay / 2) * namespace(theta).sum(theta * theta)
+
+    def value(self, theta: Array) -> Array:
+        """F + decay/2 |theta|^2."""
+        return self._plain.value(theta) + self._penalty(theta)
+
+    def value_and_gradient(self, theta: Array) -> tuple[Array, Array]:
+        """The value, and g + decay theta."""
+        value, gradient = self._plain.value_and_gradient(theta)
+        return value + self._penalty(theta), gradient + self._decay * theta
+
+    def linearize(self, theta: Array) -> Linearization:
+        """Value, gradient, and the products H v + decay v."""
+        value, gradient, hvp = self._plain.linearize(theta)
+        decay = self._decay
+        return Linearization(
+            value + self._penalty(theta),
+            gradient + decay * theta,
+            lambda vector: hvp(vector) + decay * vector,
+        )
+
+    def along(self, theta: Array, direction: Array, order: int) -> list[Array]:
+        """The derivatives of f along the direction, and those of the penalty, a polynomial of degree 2."""
+        xp, decay = namespace(theta), self._decay
+        found = self._plain.along(theta, direction, order)
+        penalty = [
+            self._penalty(theta),
+            decay * xp.sum(theta * direction),
+            decay * xp.sum(direction * direction),
+        ]
+        return [a + b for a, b in zip(found, penalty, strict=False)] + found[3:]
+
+
+def scalar(value: Any, theta: Array) -> Any:
+    """The objective's value, in theta's dtype where it is an array.
+
+    Raises:
+        TypeError: when it is no real scalar, naming what the objective returned.
+    """
+    dtype = getattr(value, "dtype", None)
+    if dtype is None:
+        if isinstance(value, (int, float)):
+            return value
+        raise TypeError(f"the objective returned a {type(value).__name__}; it must return a real scalar")
+    if tuple(value.shape) != ():
+        shape = tuple(value.shape)
+        raise TypeError(f"the objective returned an array of shape {shape}; it must return a real scalar")
+    if dtype == theta.dtype:
+        return value
+    if not dtype_name(value).startswith("float"):
+        raise TypeError(f"the objective returned dtype {dtype_name(value)}; it must return a real scalar")
+    return asarray_like(value, theta)[()]
+
+
+def require_tangent(name: str, vector: Array, theta: Array) -> None:
+    """Require a vector of theta's shape and dtype; its values are not looked at.
+
+    Raises:
+        TypeError: for another type or dtype.
+        ValueError: for another shape.
+    """
+    check_real_vector(name, vector, theta.shape[0])
+    if vector.dtype != theta.dtype:
+        raise TypeError(
+            f"`{name}` has dtype {dtype_name(vector)}; it must be {dtype_name(theta)}, as `theta`"
+        )
+
+
+def like_theta(gradient: Array, theta: Array) -> Array:
+    """The gradient in theta's dtype, in memory of its own."""
+    if gradient.dtype != theta.dtype:
+        return gradient.astype(theta.dtype)
+    if 0 in gradient.strides and gradient.shape[0] > 1:  # a broadcast view: the gradient of a plain sum
+        return gradient.copy()
+    return gradient
+
+
+def _of_library(name: str, result: Any, theta: Array) -> Array:
+    """A given result as an array of theta's library, required to have theta's shape and dtype."""
+    if type(result) is not type(theta):
+        result = asarray_like(to_host(result), theta, dtype=dtype_name(result))
+    require_tangent(name, result, theta)
+    return result

@@ -1,0 +1,279 @@
+"""Turns a recorded gradient into the list of linear operations that carry a tangent through it.
+
+While the list is made, a node's tangent is known in one of three forms:
+
+- `Scaled`: coefficient * slot, elementwise. An elementwise primitive multiplies coefficients, which depend
+  only on the point; a chain of them costs one multiplication per product.
+- `Scattered`: contributions to parts of an array of zeros, gathered until the whole array is needed.
+- `Part`: one such contribution.
+
+A slot is an intermediate array of the replay. A primitive without a rule in `linear_rules` replays
+autograd's JVP rule: nothing is lost but speed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import autograd.numpy.numpy_wrapper as anp
+import numpy as np
+from autograd.core import VSpace, primitive_jvps, sparse_add
+
+from refopt.arrays import namespace
+from refopt.autograd_rules import add_at, is_basic, put
+from refopt.linear_rules import IDENTITY, JOINT, LINEAR, PARTIALS, VIEWS
+
+
+class Scaled(NamedTuple):
+    """A tangent equal to coefficient * slot; a coefficient None is one."""
+
+    coefficient: Any
+    slot: int
+
+
+class Part(NamedTuple):
+    """A tangent that is `slot` at `index` and zero elsewhere."""
+
+    index: Any
+    slot: int
+
+
+class Scattered(NamedTuple):
+    """A tangent equal to an optional base plus parts."""
+
+    space: VSpace
+    base: int | None
+    parts: tuple[Part, ...]
+
+
+class Step(NamedTuple):
+    """One linear operation: `target = apply(*sources)`; the `spent` slots are not read afterwards."""
+
+    target: int
+    apply: Callable[..., Any]
+    sources: tuple[int, ...]
+    spent: tuple[int, ...]
+
+
+def compile_tape(root: Any, end: Any) -> tuple[tuple[Step, ...], int, int]:
+    """The steps from a tangent of `root` to that of `end`, the number of slots, the slot of the result."""
+    compiler = Compiler(root)
+    for node in _reaching(end, root):
+        compiler.add(node)
+    result = compiler.owned_slot(end)
+    return _with_spent(compiler.steps, result), len(compiler.shapes), result
+
+
+def _reaching(end: Any, root: Any) -> list[Any]:
+    """The recorded nodes that `end` depends on, itself included, in the order of recording."""
+    needed, stack = {end}, [end]
+    while stack:
+        for parent in stack.pop().parents:
+            if parent not in needed:
+                needed.add(parent)
+                stack.append(parent)
+    return [node for node in root.tape if node in needed]
+
+
+def _with_spent(steps: list[Step], result: int) -> tuple[Step, ...]:
+    """Note at each step the slots that no later step reads, so that their memory is used again."""
+    seen, done = {result, 0}, []
+    for step in reversed(steps):
+        done.append(step._replace(spent=tuple(set(step.sources) - seen)))
+        seen.update(step.sources)
+    return tuple(done[::-1])
+
+
+class Compiler:
+    """Gives each recorded node, in order, the form of its tangent, and collects the steps."""
+
+    def __init__(self, root: Any) -> None:
+        self.forms: dict[Any, Scaled | Scattered | Part] = {root: Scaled(None, 0)}
+        self.shapes: list[tuple[int, ...]] = [anp.shape(root.value)]  # of the slots
+        self.owned: list[bool] = [False]  # whether a slot's memory is the replay's own, no view of anything
+        self.steps: list[Step] = []
+
+    def emit(
+        self, apply: Callable[..., Any], sources: tuple[int, ...], shape: tuple[int, ...], owned: bool
+    ) -> Scaled:
+        """Append a step and return the form of its result."""
+        slot = len(self.shapes)
+        self.shapes.append(shape)
+        self.owned.append(owned)
+        self.steps.append(Step(slot, apply, sources, ()))
+        return Scaled(None, slot)
+
+    def slot(self, node: Any) -> int:
+        """The slot that holds the node's tangent, after a step that computes it where there is none yet."""
+        form, shape = self.forms[node], anp.shape(node.value)
+        if isinstance(form, Part):
+            form = Scattered(node.args[2], None, (form,))
+        if isinstance(form, Scattered):
+            form = self.emit(*_scatter(form), form.space.shape, True)
+        elif form.coefficient is not None or self.shapes[form.slot] != shape:
+            form = self.combine([form], shape)
+        self.forms[node] = form
+        return form.slot
+
+    def owned_slot(self, node: Any) -> int:
+        """As `slot`, in memory that is neither the vector's nor a view: what a caller may keep and change."""
+        slot = self.slot(node)
+        if self.owned[slot]:
+            return slot
+        return self.emit(lambda g: namespace(g).asarray(g, copy=True), (slot,), self.shapes[slot], True).slot
+
+    def combine(self, terms: list[Scaled], shape: tuple[int, ...]) -> Scaled:
+        """A step for a sum of scaled slots, broadcast to `shape`."""
+        terms = sorted(terms, key=lambda term: term.coefficient is None)
+        shapes = [np.broadcast_shapes(anp.shape(t.coefficient), self.shapes[t.slot]) for t in terms]
+        apply = _combination([t.coefficient for t in terms], shapes[0] == shape)
+        owned = np.broadcast_shapes(*shapes) == shape
+        return self.emit(
+            apply if owned else _spread(apply, shape), tuple(t.slot for t in terms), shape, owned
+        )
+
+    def add(self, node: Any) -> None:
+        """Find the form of a node's tangent from those of its parents."""
+        if node.fun in PARTIALS:
+            self.forms[node] = self.elementwise(node)
+        elif node.fun is put:
+            self.forms[node] = Part(node.args[1], self.slot(node.parents[0]))
+        elif node.fun is sparse_add:
+            self.forms[node] = self.scattered(node)
+        else:
+            self.forms[node] = self.moved(node)
+
+    def elementwise(self, node: Any) -> Scaled:
+        """A sum of coefficient * tangent over the traced arguments, by slots."""
+        terms: dict[int, Any] = {}
+        for argnum, parent in zip(node.argnums, node.parents, strict=True):
+            coefficient = PARTIALS[node.fun][argnum](node.value, *node.args, **node.kwargs)
+            form = self.forms[parent]
+            if not isinstance(form, Scaled):
+                form = Scaled(None, self.slot(parent))
+            coefficient = _times(coefficient, form.coefficient)
+            known = form.slot in terms
+            terms[form.slot] = _plus(terms[form.slot], coefficient) if known else coefficient
+        found = [Scaled(coefficient, slot) for slot, coefficient in terms.items()]
+        return found[0] if len(found) == 1 else self.combine(found, anp.shape(node.value))
+
+    def scattered(self, node: Any) -> Scattered:
+        """The parts added so far, and one more."""
+        base: int | None = None
+        parts: tuple[Part, ...] = ()
+        for parent in node.parents:
+            form = self.forms[parent]
+            if isinstance(form, Part):
+                parts = (*parts, form)
+            elif isinstance(form, Scattered):
+                base, parts = form.base, form.parts
+            else:
+                base = self.slot(parent)
+        return Scattered(node.args[0], base, parts)
+
+    def moved(self, node: Any) -> Any:
+        """One step for a primitive that is linear in each argument, or for any without a rule."""
+        rule, shape = LINEAR.get(node.fun), anp.shape(node.value)
+        maps = [rule(argnum, node.value, node.args, node.kwargs) for argnum in node.argnums] if rule else []
+        if len(maps) == 1 and maps[0] is IDENTITY:
+            return self.forms[node.parents[0]]
+        slots = tuple(self.slot(parent) for parent in node.parents)
+        if not rule:
+            return self.emit(JOINT.get(node.fun, _autograd_rule)(node), slots, shape, False)
+        owned = node.fun not in VIEWS or len(maps) > 1
+        return self.emit(maps[0] if len(maps) == 1 else _total(maps), slots, shape, owned)
+
+
+def _times(c: Any, d: Any) -> Any:
+    return d if c is None else c if d is None else c * d
+
+
+def _plus(c: Any, d: Any) -> Any:
+    return (1.0 if c is None else c) + (1.0 if d is None else d)
+
+
+def _combination(coefficients: list[Any], whole: bool) -> Callable[..., Any]:
+    """The sum of coefficient * tangent; `whole` says that the first product has the shape of the sum."""
+    first, *rest = coefficients
+    in_place = whole and first is not None
+
+    def apply(tangent: Any, *tangents: Any) -> Any:
+        result = tangent if first is None else first * tangent
+        for c, g in zip(rest, tangents, strict=True):
+            term = g if c is None else c * g
+            if in_place:
+                result += term
+            else:
+                result = result + term
+        return result
+
+    return apply
+
+
+def _spread(apply: Callable[..., Any], shape: tuple[int, ...]) -> Callable[..., Any]:
+    """The same operation, its result broadcast to `shape`."""
+
+    def spread_apply(*tangents: Any) -> Any:
+        result = apply(*tangents)
+        return namespace(result).broadcast_to(result, shape)
+
+    return spread_apply
+
+
+def _total(maps: list[Callable[[Any], Any]]) -> Callable[..., Any]:
+    """The sum of one map per tangent."""
+    first, *rest = maps
+
+    def apply(tangent: Any, *tangents: Any) -> Any:
+        result = first(tangent)
+        for move, g in zip(rest, tangents, strict=True):
+            result = result + move(g)
+        return result
+
+    return apply
+
+
+def _autograd_rule(node: Any) -> Callable[..., Any]:
+    """Autograd's own JVP rule at the recorded point."""
+    argnums, value, args, kwargs = node.argnums, node.value, node.args, node.kwargs
+    if node.fun not in primitive_jvps:
+        name = getattr(node.fun, "__name__", node.fun)
+        raise NotImplementedError(f"JVP of {name} wrt argnums {argnums} not defined")
+    rule = primitive_jvps[node.fun]
+    return lambda *tangents: rule(argnums, tangents, value, args, kwargs)
+
+
+def _scatter(form: Scattered) -> tuple[Callable[..., Any], tuple[int, ...]]:
+    """The step that writes every part of a scattered tangent into one array, and its sources."""
+    space, base = form.space, form.base
+    indices = [part.index for part in form.parts]
+    sources = tuple(part.slot for part in form.parts)
+
+    def write(*tangents: Any) -> Any:
+        result = space.zeros()
+        for index, g in zip(indices, tangents, strict=True):
+            result[index] = g
+        return result
+
+    def accumulate(*tangents: Any) -> Any:
+        result = space.zeros()
+        for index, g in zip(indices, tangents, strict=False):
+            add_at(result, index, g)
+        return result if base is None else result + tangents[-1]
+
+    if base is not None:
+        return accumulate, (*sources, base)
+    return (write if _disjoint(space.shape, indices) else accumulate), sources
+
+
+def _disjoint(shape: tuple[int, ...], indices: list[Any]) -> bool:
+    """Whether the indices select each element at most once."""
+    count = np.zeros(shape, dtype=np.int8)
+    for index in indices:
+        if not is_basic(index):
+            return False
+        count[index] += 1
+        if np.max(count, initial=0) > 1:
+            return False
+    return True
