@@ -26,6 +26,7 @@ from autograd.extend import (
 )
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.numpy.numpy_vjps import balanced_eq, matmul_vjp_0, matmul_vjp_1, unbroadcast_f
+from autograd.tracer import trace_primitives_map
 
 from refopt.arrays import Array, namespace
 
@@ -101,14 +102,15 @@ for _extreme in (anp.maximum, anp.minimum):
         lambda g, ans, x, y: g * share(y, ans, x),
     )
 
+where = trace_primitives_map[np.where]  # the primitive itself, which autograd wraps once more
 defvjp(
-    anp.where,
+    where,
     None,
     lambda ans, c, x, y: unbroadcast_f(x, lambda g: anp.where(c, g, anp.zeros_like(g))),
     lambda ans, c, x, y: unbroadcast_f(y, lambda g: anp.where(c, anp.zeros_like(g), g)),
 )
 defjvp(
-    anp.where,
+    where,
     None,
     lambda g, ans, c, x, y: anp.where(c, g, anp.zeros_like(ans)),
     lambda g, ans, c, x, y: anp.where(c, anp.zeros_like(ans), g),

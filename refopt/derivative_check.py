@@ -109,8 +109,8 @@ def symmetry_defect(hvp: Callable[[Array], Array], theta: Array, probes: int = 3
         for j in range(i):
             scale = norm(u[i]) * norm(H_u[j]) + norm(u[j]) * norm(H_u[i])
             defect = abs(u[i] @ H_u[j] - u[j] @ H_u[i])
-            worst = max(worst, defect / scale if scale > 0 else defect)
-    return float(worst)
+            worst = max(worst, float(defect / scale if scale > 0 else defect))
+    return worst
 
 
 def check_derivatives(
@@ -165,7 +165,7 @@ def _difference(function: Callable[[Array], Array], theta: Array, u: Array) -> t
     h = eps ** (1 / 5) * size / 4  # near the best step of a difference of fourth order
     at = [to_host(function(theta + t * h * u)).astype(np.float64) for t in (1, -1, 2, -2)]
     near, far = (at[0] - at[1]) / (2 * h), (at[2] - at[3]) / (4 * h)
-    rounding = eps * (np.max(np.abs(at)) + size * np.max(np.abs(near))) / h  # of the values and of the points
+    rounding = eps * (np.max(np.abs(at)) + size * np.max(np.abs(near))) / h  # of values and points
     return (4 * near - far) / 3, np.abs(near - far) + rounding
 
 

@@ -18,7 +18,7 @@ from autograd.core import VSpace
 from autograd.numpy import numpy_vjps
 from autograd.numpy.numpy_boxes import ArrayBox
 
-from refopt.autograd_rules import join, share
+from refopt.autograd_rules import join, share, where
 
 IDENTITY = None
 """As a coefficient: one. As a map: the tangent itself."""
@@ -125,7 +125,7 @@ _idle = [anp.sum, anp.reshape, anp.ravel, anp.broadcast_to]
 
 LINEAR: dict[Any, Callable[..., Any]] = {fun: partial(_same, fun) for fun in _fresh + _views}
 LINEAR |= {fun: partial(_same_unless_idle, fun) for fun in _idle}
-LINEAR[anp.where] = partial(_where, anp.where)
+LINEAR[where] = partial(_where, where)
 
 VIEWS = frozenset(_views + _idle)
 
