@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from refopt import cli_run
+from refopt.arrays import BACKENDS
 from refopt.cli_run import Usage, say
 
 INTERRUPTED = 130
@@ -71,7 +72,7 @@ def _add_verify(commands: Any) -> None:
     _add_selection(verify)
     verify.add_argument("--list", action="store_true", help="list the chosen cases and run nothing")
     verify.add_argument("--json", metavar="PATH", help="write the report as JSON; - is stdout")
-    verify.add_argument("--backend", choices=("numpy", "cupy"), help="array library of refopt's own adapter")
+    verify.add_argument("--backend", choices=BACKENDS, help="array library of refopt's own adapter")
     verify.add_argument("--deadline", type=float, default=DEADLINE, metavar="S", help="seconds for one case")
     verify.add_argument("--in-process", action="store_true", help="no process of its own, no deadline")
     verify.add_argument("--seed", type=int, help="shuffle the cases")

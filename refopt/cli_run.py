@@ -1,7 +1,17 @@
 """`refopt run`: one optimizer on one problem, printed step by step."""
 
+import argparse
+import ast
 import sys
+from collections.abc import Mapping
 from typing import Any, TextIO
+
+import numpy as np
+
+from refopt.arrays import BACKENDS, to_host
+
+ROWS, FIRST_ROWS = 20, 5  # about 20 rows are printed, however many steps there are, and the first 5 always
+DIVERGED, INTERRUPTED = 1, 130
 
 
 class Usage(Exception):
@@ -14,4 +24,113 @@ def say(text: str, stream: TextIO | None = None) -> None:
 
 
 def add(commands: Any) -> None:
-    """Add the command."""
+    """Add the command to a parser's subcommands."""
+    run = commands.add_parser("run", help="run an optimizer on a problem and print its steps")
+    run.add_argument("problem", help="name of a problem (`refopt problems`) or a TOML file")
+    run.add_argument("--optimizer", required=True, help="fosi, heavy_ball, adam, newton, ...")
+    run.add_argument("--base", help="base optimizer of fosi")
+    run.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", dest="settings",
+        help="settings, such as largest=2 base.learning_rate=0.1",
+    )  # fmt: skip
+    run.add_argument("--steps", type=int, default=ROWS, metavar="N", help="steps to make")
+    run.add_argument("--start", default="default", metavar="NAME", help="start of the problem")
+    run.add_argument("--backend", choices=BACKENDS, default="numpy", help="array library")
+    run.add_argument("--trace", metavar="PATH.npz", help="save the run")
+    run.set_defaults(command=run_command)
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """`refopt run`."""
+    from refopt.iterate import Outcome, minimize
+    from refopt.problems import load_problem
+
+    try:
+        problem = load_problem(options.problem, backend=options.backend)
+        if options.start not in problem.starts:
+            raise Usage(f"`--start` is {options.start!r}; {problem.id} has {', '.join(problem.starts)}.")
+        optimizer = _optimizer(options)
+        theta, f = problem.starts[options.start], problem.derivatives
+        given = {"lanczos_start": problem.lanczos_start} if options.optimizer == "fosi" else {}
+        state = optimizer.init(theta, **given)
+        record = ("value", "gradient_norm", "refresh", "scaling") if given else ("value", "gradient_norm")
+        printing = _Rows(options.steps)
+        with np.errstate(all="ignore"):  # a run that overflows ends with an outcome that says so
+            trace = minimize(
+                f, optimizer, theta, state=state, max_steps=options.steps, callback=printing, record=record
+            )
+            last = float(to_host(f.objective(trace.theta)))
+    except (ValueError, TypeError, FileNotFoundError, RuntimeError) as error:
+        raise Usage(str(error)) from None
+    say(f"{trace.message} f(theta) = {last:.12g}")
+    if options.trace:
+        try:
+            trace.save(options.trace)
+        except OSError as error:
+            raise Usage(f"`--trace` is {options.trace}, which cannot be written: {error.strerror}.") from None
+    if trace.outcome is Outcome.INTERRUPTED:
+        return INTERRUPTED
+    return DIVERGED if trace.outcome in (Outcome.DIVERGED, Outcome.NO_STEP) else 0
+
+
+def _optimizer(options: argparse.Namespace) -> Any:
+    from refopt.adapters.naming import make, make_fosi
+    from refopt.first_order import FIRST_ORDER
+    from refopt.newton import COMPARATORS
+
+    settings = _settings(options.settings)
+    if options.optimizer != "fosi":
+        if options.base is not None:
+            raise Usage(f"`--base` is {options.base}, but only fosi has a base, not {options.optimizer}.")
+        return make({**FIRST_ORDER, **COMPARATORS, "fosi": None}, options.optimizer, settings)
+    if options.base is None:
+        raise Usage(f"fosi needs `--base`; allowed are {', '.join(FIRST_ORDER)}.")
+    inner = settings.pop("base", {})
+    if not isinstance(inner, Mapping):
+        raise Usage("a setting of the base is written base.NAME=VALUE; the base itself is `--base`.")
+    return make_fosi(settings, {"optimizer": options.base, "settings": inner})
+
+
+def _settings(given: list[str]) -> dict[str, Any]:
+    """Read NAME=VALUE, dots in a name making nested mappings."""
+    settings: dict[str, Any] = {}
+    for entry in given:
+        name, equals, value = entry.partition("=")
+        if not equals or not name:
+            raise Usage(f"`--set` is {entry!r}; write NAME=VALUE.")
+        *way, last = name.split(".")
+        inner = settings
+        for key in way:
+            inner = inner.setdefault(key, {})
+            if not isinstance(inner, dict):
+                raise Usage(f"`--set` gives {key} both a value and settings of its own.")
+        inner[last] = _value(value)
+    return settings
+
+
+def _value(text: str) -> Any:
+    if text.lower() in ("inf", "infinity"):
+        return float("inf")
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+class _Rows:
+    """Prints a row for about `ROWS` of the steps, and for each that estimates a spectrum."""
+
+    def __init__(self, steps: int):
+        self._every, self._header = max(1, steps // ROWS), False
+
+    def __call__(self, step: Any) -> None:
+        iteration = step.state.iteration - 1
+        refresh = getattr(step, "refresh", "none")
+        if iteration >= FIRST_ROWS and iteration % self._every and refresh == "none":
+            return
+        if not self._header:
+            self._header = True
+            last = "  refresh" if hasattr(step, "refresh") else ""
+            say(f"{'step':>6}  {'value':>16}  {'|gradient|':>12}{last}")
+        value, norm = float(to_host(step.value)), float(np.linalg.norm(to_host(step.gradient)))
+        say(f"{iteration:>6}  {value:>16.9g}  {norm:>12.4g}" + ("" if refresh == "none" else f"  {refresh}"))

@@ -122,13 +122,13 @@ def test_ratios_are_capped_at_one_over_u():
     assert compare(close(array("-1e308")), np.array([1.7e308])).ratio == 2.0**53
 
 
-def test_digits_are_those_of_the_largest_entry():
-    # 1e-3 off 10 is 4 digits; the small entry does not count.
-    assert compare(close(array("10", "0.001")), np.array([10.001, 0.001])).digits == pytest.approx(
-        4.0, abs=1e-9
-    )
-    assert compare(close(array("10")), np.array([10.0])).digits == 15.95
-    assert compare(close(array("10")), np.array([-500.0])).digits == 0.0
+def test_digits_are_those_of_the_scale():
+    # 1e-3 off a scale of 10 is 4 digits, whatever the entry.
+    for value, given in (("10", 10.001), ("0.002", 0.003)):
+        found = compare(close(array(value), scale=10.0), np.array([given]))
+        assert found.digits == pytest.approx(4.0, abs=1e-9)
+    assert compare(close(array("10"), scale=10.0), np.array([10.0])).digits == 15.95
+    assert compare(close(array("10"), scale=10.0), np.array([-500.0])).digits == 0.0
 
 
 def test_empty_arrays_pass_by_their_shape_alone():

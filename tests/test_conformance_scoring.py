@@ -172,7 +172,7 @@ def test_quantities_that_an_alternative_leaves_out_are_still_compared():
 def test_the_first_deviating_step_is_reported():
     right = np.array([[-1.0], [2.0], [-4.0]])
     assert verdict(DIRECTIONS, Reply("ok", {"directions": right})).verdict == "pass"
-    found = verdict(DIRECTIONS, Reply("ok", {"directions": right + [[0.0], [1.0], [2.0]]}))
+    found = verdict(DIRECTIONS, Reply("ok", {"directions": np.array([[-1.0], [3.0], [-2.0]])}))
     assert (found.first, found.quantities["directions"].step) == ("directions", 1)
 
 

@@ -1,14 +1,14 @@
 """refopt's own implementation behind the operations, on any of its array libraries."""
 
 import dataclasses
-import difflib
 import functools
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 
+import refopt
+from refopt.adapters.naming import make, make_fosi
 from refopt.arrays import backend as backend_namespace
 from refopt.arrays import to_host
 from refopt.conformance.adapter import Adapter
@@ -17,7 +17,6 @@ from refopt.first_order import FIRST_ORDER, GradientDescent, optimal_rates
 from refopt.fosi import Fosi, rate_scaling, refresh_period, refresh_period_measured
 from refopt.newton import COMPARATORS
 from refopt.problems import Problem, load_problem
-from refopt.schedules import SCHEDULES
 from refopt.spectrum import Spectrum, extreme_spectrum, lanczos, lanczos_steps
 
 
@@ -33,10 +32,7 @@ class Reference(Adapter):
     def __init__(self, backend: str = "numpy"):
         self._xp, self._backend = backend_namespace(backend), backend
         self.name = f"refopt on {backend}"
-        try:
-            self.version = version("refopt")
-        except PackageNotFoundError:  # run from a checkout that is not installed
-            self.version = "uninstalled"
+        self.version = refopt.__version__
         self._load = functools.lru_cache(maxsize=32)(self._load_problem)
 
     def _load_problem(self, identifier: str, dtype: str) -> Problem:
@@ -218,34 +214,6 @@ class Reference(Adapter):
             else:
                 values[name] = self._array(value) if np.ndim(value) else value
         return fresh._replace(**values)
-
-
-def make(registry: Mapping[str, Any], optimizer: str, settings: Mapping[str, Any]) -> Any:
-    """Make an optimizer from its name and settings; a schedule is {"schedule": name, ...}.
-
-    Raises:
-        ValueError: unknown optimizer or schedule, a setting out of range.
-        TypeError: unknown setting.
-    """
-    values = dict(settings)
-    rate = values.get("learning_rate")
-    if isinstance(rate, Mapping):
-        chosen = _known(SCHEDULES, "schedule", rate["schedule"])
-        values["learning_rate"] = chosen(**{key: value for key, value in rate.items() if key != "schedule"})
-    return _known(registry, "optimizer", optimizer)(**values)
-
-
-def make_fosi(settings: Mapping[str, Any], base: Mapping[str, Any]) -> Fosi:
-    """Make FOSI from its settings and its base {"optimizer", "settings"}."""
-    return Fosi(base=make(FIRST_ORDER, base["optimizer"], base["settings"]), **settings)
-
-
-def _known(registry: Mapping[str, Any], kind: str, name: str) -> Any:
-    if name not in registry:
-        near = difflib.get_close_matches(str(name), registry, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"`{kind}` is {name!r}; allowed are {', '.join(registry)}.{hint}")
-    return registry[name]
 
 
 def _refreshes(steps: list) -> dict[str, Any]:

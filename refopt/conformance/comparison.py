@@ -39,8 +39,7 @@ def compare_array(expectation: Expectation, given: Any, dtype: str, wide: bool =
     worst = np.max(error, axis=1, initial=0.0)
     condition, scale = (ratios.per_step(expectation[name], steps) for name in ("condition", "scale"))
     unit = ratios.UNIT_ROUNDOFF[dtype] * float(expectation.get("terms", 1))
-    size = np.max(np.abs(expected.high).reshape(error.shape), axis=1, initial=0.0)
-    digits = ratios.digits(worst / np.where(size > 0, size, scale), dtype)
+    digits = ratios.digits(worst / scale, dtype)
     found = ratios.judge(worst / (unit * np.maximum(condition, 1.0) * scale), threshold, digits, dtype)
     if found.passed:
         return found

@@ -30,7 +30,7 @@ class Comparison(NamedTuple):
         ratio: test ratio, at most 1/u; None where there is none (exact answers, values refused before
             arithmetic).
         threshold: allowed ratio, or None.
-        digits: correct digits, at most those of the dtype, or None.
+        digits: correct digits of the quantity's scale, at most those of the dtype, or None.
         reason: on a failure, one sentence that says what is wrong, without its subject.
         step: first iteration that deviates, for quantities with an axis of steps.
         position: index of the largest deviation (in that step).

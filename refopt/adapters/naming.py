@@ -1,0 +1,59 @@
+"""Makes refopt's optimizers from names and settings, as vectors and the command line give them."""
+
+import dataclasses
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from refopt.first_order import FIRST_ORDER
+from refopt.fosi import Fosi
+from refopt.schedules import SCHEDULES
+
+
+def make(registry: Mapping[str, Any], optimizer: str, settings: Mapping[str, Any]) -> Any:
+    """Make an optimizer from its name and settings; a schedule is {"schedule": name, ...}.
+
+    Raises:
+        ValueError: unknown optimizer, schedule or setting, a setting missing or out of range.
+        TypeError: a setting of another type.
+    """
+    kind = _known(registry, "optimizer", optimizer)
+    values = dict(settings)
+    rate = values.get("learning_rate")
+    if isinstance(rate, Mapping):
+        rest = {key: value for key, value in rate.items() if key != "schedule"}
+        schedule = _known(SCHEDULES, "schedule", rate.get("schedule"))
+        values["learning_rate"] = _construct(schedule, str(rate["schedule"]), rest)
+    return _construct(kind, optimizer, values)
+
+
+def make_fosi(settings: Mapping[str, Any], base: Mapping[str, Any]) -> Fosi:
+    """Make FOSI from its settings and its base {"optimizer", "settings"}; raises as `make` does."""
+    values = {**settings, "base": make(FIRST_ORDER, base["optimizer"], base["settings"])}
+    fosi: Fosi = _construct(Fosi, "fosi", values)
+    return fosi
+
+
+def _construct(kind: Any, name: str, values: Mapping[str, Any]) -> Any:
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    for key in values:
+        if key not in fields:
+            allowed = f"{', '.join(fields)}.{near(key, fields)}"
+            raise ValueError(f"`{key}` is no setting of {name}; allowed are {allowed}")
+    for key, field in fields.items():
+        if key not in values and field.default is dataclasses.MISSING:
+            raise ValueError(f"`{key}` is missing; {name} has no default for it.")
+    return kind(**values)
+
+
+def _known(registry: Mapping[str, Any], kind: str, name: Any) -> Any:
+    if name not in registry:
+        hint = near(str(name), registry)
+        raise ValueError(f"`{kind}` is {name!r}; allowed are {', '.join(registry)}.{hint}")
+    return registry[name]
+
+
+def near(given: str, names: Iterable[str]) -> str:
+    """Return " Did you mean x?" for the nearest name, or an empty string."""
+    found = difflib.get_close_matches(given, list(names), n=1)
+    return f" Did you mean {found[0]}?" if found else ""

@@ -1,0 +1,270 @@
+"""The command: what it prints, its exit statuses, and the one sentence for each kind of bad input."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import handmade
+import pytest
+from handmade import DIRECTIONS, HEAVY_BALL, PERIOD
+
+from refopt import cli
+from refopt.iterate import Trace
+
+ROOT = Path(__file__).parent.parent
+ADAPTER = """
+import numpy as np
+from refopt.conformance import Adapter
+
+class Mine(Adapter):
+    name, version = "mine", "0.1"
+    profile = {"momentum": "sum"}
+
+    def refresh_period(self, lanczos_steps, overhead):
+        return {"period": 800}
+
+    def base_step(self, optimizer, settings, theta, gradient, state):
+        velocity = settings["momentum"] * state["velocity"] + gradient
+        direction = -settings["learning_rate"] * velocity
+        return {"theta_next": theta + direction,
+                "state": {"velocity": velocity, "iteration": state["iteration"] + 1}}
+
+class Wrong(Mine):
+    def base_step(self, optimizer, settings, theta, gradient, state):
+        answer = super().base_step(optimizer, settings, theta, gradient, state)
+        return {**answer, "theta_next": theta}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "mine.py").write_text(ADAPTER)
+    handmade.write(tmp_path / "vectors", HEAVY_BALL, PERIOD, DIRECTIONS)
+    return tmp_path
+
+
+def verify(folder, *arguments, adapter="Mine"):
+    spec = f"{folder / 'mine.py'}:{adapter}"
+    return cli.main(["verify", "--adapter", spec, "--vectors", str(folder / "vectors"), *arguments])
+
+
+def test_a_run_that_passes_shows_its_table_and_its_skips(folder, capsys):
+    assert verify(folder) == 0
+    out = capsys.readouterr().out
+    assert "2 pass, 0 pass-alt, 0 fail, 1 skip of 3 cases" in out
+    assert "mine 0.1" in out
+    assert "momentum=sum" in out
+    assert "skip: 1 cases: the adapter has no operation base_directions" in out
+    assert "first_order" in out
+
+
+def test_a_failure_says_where_how_far_and_how_to_repeat_it(folder, capsys):
+    assert verify(folder, adapter="Wrong") == 1
+    out = " ".join(capsys.readouterr().out.split())
+    assert "fail first_order.base_step.L3.byhand: `theta_next` deviates" in out
+    # theta = (1, 2) for (0.75, 2.125): 0.25 / 2^-53 = 2.25e15; 0.25 of the scale 1 is 0.6 digits.
+    assert "entry [0]: ratio 2.25e+15 (allowed 30), 0.6 digits" in out
+    assert "worked out in a comment" in out
+    assert "ByHand: a number somebody can check with a pencil" in out
+    command = f"refopt verify --adapter {folder / 'mine.py'}:Wrong --vectors {folder / 'vectors'} --only"
+    assert f"{command} first_order.base_step.L3.byhand" in out
+
+
+def test_the_reproduction_command_runs_the_one_case(folder, capsys):
+    verify(folder, adapter="Wrong")
+    line = next(
+        row for row in capsys.readouterr().out.splitlines() if row.strip().startswith("refopt verify")
+    )
+    assert cli.main(line.split()[1:]) == 1
+    assert "1 fail, 0 skip of 1 cases" in capsys.readouterr().out
+
+
+def test_json_holds_everything_and_goes_to_a_file_or_to_stdout(folder, capsys):
+    path = folder / "report.json"
+    assert verify(folder, "--json", str(path), "--seed", "5", adapter="Wrong") == 1
+    content = json.loads(path.read_text(), parse_constant=pytest.fail)
+    assert content["format"] == "refopt-report/1"
+    assert content["counts"] == {"fail": 1, "pass": 1, "skip": 1}
+    assert content["seed"] == 5
+    assert content["exit_status"] == 1
+    assert content["adapter"]["name"] == "mine"
+    assert len(content["vectors"]["digest"]) == 64
+    failed = next(result for result in content["results"] if result["verdict"] == "fail")
+    assert failed["first"] == "theta_next"
+    wrong = next(found for found in failed["quantities"] if found["name"] == "theta_next")
+    assert (wrong["ratio"], wrong["threshold"], wrong["position"]) == (0.25 * 2**53, 30.0, [0])
+    capsys.readouterr()
+    assert verify(folder, "--json", "-") == 0
+    assert json.loads(capsys.readouterr().out)["counts"]["pass"] == 2
+
+
+def test_list_and_cases_name_the_cases_and_run_nothing(folder, capsys):
+    assert verify(folder, "--list", "--level", "L3") == 0
+    listed = capsys.readouterr().out
+    assert "first_order.base_step.L3.byhand" in listed
+    assert "base_directions" not in listed
+    assert cli.main(["cases", "--vectors", str(folder / "vectors"), "--level", "L3"]) == 0
+    assert capsys.readouterr().out == listed
+
+
+def test_selection(folder, capsys):
+    assert verify(folder, "--only", "*period*", "*directions*", "--method", "first_order") == 0
+    assert "1 pass, 0 pass-alt, 0 fail, 1 skip of 2 cases" in capsys.readouterr().out
+
+
+def test_nothing_but_skips_is_a_failure(folder, capsys):
+    assert verify(folder, "--only", "*directions*") == 5
+    assert "1 skip of 1 cases" in capsys.readouterr().out
+
+
+def test_in_process_gives_the_same(folder):
+    assert verify(folder, "--in-process") == 0
+
+
+def test_corrupt_vectors_are_their_own_status_and_nothing_runs(folder, capsys):
+    path = folder / "vectors" / "first_order" / "byhand.json"
+    path.write_text(path.read_text().replace("800", "801"))
+    with pytest.raises(SystemExit) as caught:
+        verify(folder)
+    assert caught.value.code == 4
+    captured = capsys.readouterr()
+    assert not captured.out
+    assert "byhand.json was changed" in captured.err
+
+
+def test_an_adapter_that_does_not_start_is_its_own_status(folder, capsys):
+    (folder / "mine.py").write_text("raise RuntimeError('no licence')")
+    assert verify(folder) == 3
+    assert capsys.readouterr().err == "refopt: RuntimeError: no licence\n"
+
+
+BAD = [
+    (["verify", "--adapter", "refrence"], "Did you mean `reference`"),
+    (["verify", "--adapter", "no_such_pkg.mod:C"], "no_such_pkg"),
+    (["verify", "--adapter", "no_such.py:C"], "no_such.py"),
+    (["verify", "--adapter", "refopt.adapters.reference:Refrence"], "Did you mean `Reference`"),
+    (["verify", "--only", "derivatives.derivatives.L1.rosenbrok-2"], "rosenbrock-2"),
+    (["verify", "--method", "fossi"], "Did you mean"),
+    (["verify", "--level", "L7"], "allowed are L1"),
+    (["verify", "--vectors", "no/such/folder"], "not a folder"),
+    (["verify", "--deadline", "0"], "positive"),
+    (["verify", "--deadline", "nan"], "positive"),
+    (["verify", "--deadline", "soon"], "invalid float"),
+    (["verify", "--backend", "fortran"], "fortran"),
+    (
+        ["verify", "--json", "/no/such/folder/report.json", "--only", "derivatives.along.L6.*"],
+        "cannot be written",
+    ),
+    (["verfy"], "invalid choice"),
+    ([], "COMMAND"),
+    (["run", "rosenbrok-2", "--optimizer", "adam"], "rosenbrock-2"),
+    (["run", "rosenbrock-2", "--optimizer", "adm"], "Did you mean adam"),
+    (["run", "rosenbrock-2"], "--optimizer"),
+    (["run", "rosenbrock-2", "--optimizer", "adam", "--set", "epsilonn=1"], "Did you mean epsilon"),
+    (["run", "rosenbrock-2", "--optimizer", "adam", "--set", "epsilon"], "NAME=VALUE"),
+    (["run", "rosenbrock-2", "--optimizer", "adam", "--set", "learning_rate=-1"], "`learning_rate` is -1"),
+    (
+        ["run", "rosenbrock-2", "--optimizer", "adam", "--set", "learning_rate=fast"],
+        "`learning_rate` is 'fast'",
+    ),
+    (["run", "rosenbrock-2", "--optimizer", "adam", "--set", "learning_rate.schedule=cosin"], "cosine"),
+    (["run", "rosenbrock-2", "--optimizer", "adam", "--set", "a=1", "a.b=1"], "both a value"),
+    (["run", "rosenbrock-2", "--optimizer", "heavy_ball"], "`learning_rate` is missing"),
+    (["run", "rosenbrock-2", "--optimizer", "adam", "--steps", "0"], "max_steps"),
+    (["run", "rosenbrock-2", "--optimizer", "adam", "--start", "nowhere"], "default"),
+    (["run", "rosenbrock-2", "--optimizer", "adam", "--base", "adam"], "only fosi"),
+    (["run", "rosenbrock-2", "--optimizer", "fosi"], "--base"),
+    (["run", "rosenbrock-2", "--optimizer", "fosi", "--base", "adam"], "must be at most 2"),
+    (["run", "rosenbrock-2", "--optimizer", "fosi", "--base", "adm"], "Did you mean adam"),
+    (["run", "rosenbrock-2", "--optimizer", "fosi", "--base", "adam", "--set", "base=1"], "base.NAME"),
+    (["run", "rosenbrock-2", "--optimizer", "adam", "--trace", "/no/such/folder/t.npz"], "cannot be written"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"), BAD, ids=[" ".join(arguments) or "nothing" for arguments, _ in BAD]
+)
+def test_bad_input_is_one_sentence_and_status_2(arguments, word, capsys):
+    assert cli.main(arguments) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("refopt: ")
+    assert err.count("\n") == 1
+    assert word in err
+
+
+def test_operations_and_problems_are_listed(capsys):
+    assert cli.main(["cases", "--operations"]) == 0
+    assert "fosi_step(settings, base, theta, gradient, spectrum, state)" in capsys.readouterr().out
+    assert cli.main(["problems"]) == 0
+    assert "rosenbrock-2" in capsys.readouterr().out
+
+
+def test_run_prints_the_steps_and_saves_them(tmp_path, capsys):
+    # Figure 1: f(0.3, -0.9) = 0.72; with k = 1 and alpha = 1 the part (x + y)^2 = 0.36 is gone after one
+    # step, and (x - y)^2 / 4 = 0.36 becomes 0.36 (1 - 0.3)^2 = 0.1764.
+    path = tmp_path / "trace.npz"
+    arguments = [
+        "run",
+        "quadratic-figure1",
+        "--optimizer",
+        "fosi",
+        "--base",
+        "gradient_descent",
+        "--steps",
+        "3",
+    ]
+    settings = [
+        "--set",
+        "largest=1",
+        "alpha=1.0",
+        "refresh_every=2",
+        "base.learning_rate=0.3",
+        "--trace",
+        str(path),
+    ]
+    assert cli.main(arguments + settings) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert rows[0] == ["step", "value", "|gradient|", "refresh"]
+    assert [row[:2] for row in rows[1:3]] == [["0", "0.72"], ["1", "0.1764"]]
+    assert [row[3:] for row in rows[1:4]] == [["refreshed"], [], ["refreshed"]]
+    trace = Trace.load(path)
+    assert trace.iterations == 3
+    assert abs(trace["value"][1] - 0.1764) < 1e-15
+
+
+def test_a_diverging_run_says_so_and_has_status_1(capsys):
+    arguments = [
+        "run",
+        "quadratic-single-1",
+        "--optimizer",
+        "gradient_descent",
+        "--set",
+        "learning_rate=1e200",
+    ]
+    assert cli.main(arguments) == 1
+    assert "diverged" in capsys.readouterr().out
+
+
+def run(*arguments):
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_the_module_is_the_command():
+    found = run("-m", "refopt", "cases", "--operations")
+    assert found.returncode == 0
+    assert "lanczos_steps" in found.stdout
+    assert run("-m", "refopt", "fly").returncode == 2
+
+
+def test_import_refopt_loads_no_conformance_code():
+    code = "import refopt, sys; print([n for n in sys.modules if 'conformance' in n or 'adapters' in n])"
+    assert run("-c", code).stdout.strip() == "[]"
+
+
+def test_help_of_each_command_is_complete(capsys):
+    for command in ("verify", "cases", "problems", "run"):
+        with pytest.raises(SystemExit) as caught:
+            cli.main([command, "--help"])
+        assert caught.value.code == 0
+        assert "usage: refopt" in capsys.readouterr().out
