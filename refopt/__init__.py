@@ -45,8 +45,8 @@ from refopt.spectrum import lanczos_steps as lanczos_steps
 
 if TYPE_CHECKING:
     from refopt.problems import Problem as Problem
-    from refopt.problems import load_problem as load_problem
     from refopt.problems import list_problems as list_problems
+    from refopt.problems import load_problem as load_problem
     from refopt.scipy_bridge import hessian_operator as hessian_operator
     from refopt.scipy_bridge import scipy_method as scipy_method
 

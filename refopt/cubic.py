@@ -52,7 +52,7 @@ class CubicSolution(NamedTuple):
     Attributes:
         minimizer: eta, (S,).
         other: the mirrored minimizer, (S,); `minimizer` itself where it is unique.
-        value: T(eta), never positive.
+        value: T(eta), at most 0 but for rounding.
         radius: r = |D eta|.
         hard_case: whether G(r) is singular and minimizers fill a sphere (two points for `nullity` 1).
         nullity: dimension of the null space of G(r).
@@ -121,7 +121,7 @@ def cubic_minimizer(H: Array, g: Array, lam: float, scales: Array | None = None)
     return CubicSolution(
         xp.astype(eta, g.dtype),
         xp.astype(other, g.dtype),
-        -_number(xp.sum(g64 * eta)) / 2 - lam * radius**3 / 12,
+        _number(xp.sum(eta * (xp.matmul(H64, eta) / 2 - g64))) + lam * radius**3 / 6,
         radius,
         scaled.y != scaled.mirrored,
         scaled.nullity,

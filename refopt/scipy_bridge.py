@@ -80,7 +80,7 @@ def _derivatives(fun: Any, args: tuple[Any, ...], jac: Any, hess: Any, hessp: An
     if not callable(jac):
         if jac not in (None, False) or hess is not None or hessp is not None:
             raise ValueError(
-                f"`jac` is {jac!r}; it must be a function or True, or be left out for autograd's derivatives, "
+                f"`jac` is {jac!r}; it must be a function or True, or be left out (derivatives by autograd), "
                 "and `hess` and `hessp` with it"
             )
         return Derivatives(lambda theta: fun(theta, *args))
