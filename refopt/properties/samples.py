@@ -64,6 +64,7 @@ class Quadratic:
     minimum: tuple[float, ...] = ()
 
     family = "quadratic"
+    dtype = "float64"
 
     @property
     def id(self) -> str:

@@ -13,7 +13,7 @@ from refopt.properties.claims import PropertyViolation
 from refopt.properties.samples import BASES, LanczosSample, Quadratic, RateSample, RunSample, StepSample
 
 try:
-    from hypothesis import HealthCheck, given, settings
+    from hypothesis import HealthCheck, Phase, given, settings
     from hypothesis import strategies as st
 except ImportError as error:  # pragma: no cover - the test environment has Hypothesis
     raise ImportError(
@@ -220,14 +220,25 @@ def overheads() -> st.SearchStrategy[tuple[int, float]]:
     return st.tuples(st.integers(1, 500), ratios)
 
 
-def find_violation(check: Any, adapter: Any, samples: Any, examples: int) -> PropertyViolation | None:
-    """Puts a check to `examples` samples and returns the violation with the smallest sample, or None.
+def find_violation(
+    check: Any, adapter: Any, samples: Any, examples: int, *, shrink: bool = True
+) -> PropertyViolation | None:
+    """Puts a check to `examples` samples and returns a violation, or None.
 
     The draw is the same in every run and nothing is stored on disk.
+
+    Args:
+        check: ``check(adapter, sample)``.
+        adapter: the implementation.
+        samples: a strategy.
+        examples: how many samples.
+        shrink: look for the smallest violating sample; takes some seconds when there is a violation.
     """
+    phases = [Phase.generate, Phase.shrink] if shrink else [Phase.generate]
 
     @settings(
         max_examples=examples,
+        phases=phases,
         deadline=None,
         derandomize=True,
         database=None,
