@@ -163,7 +163,9 @@ class Reference(Adapter):
         method = make_fosi(settings, base)
         given = {name: self._array(value) for name, value in spectrum.items() if np.ndim(value)}
         pairs = Spectrum(**{**spectrum, **given}, products=0, breakdowns=0)
-        started = method.with_spectrum(method.init(theta, lanczos_start=self._xp.ones_like(theta)), pairs)
+        started = method.init(theta, lanczos_start=self._xp.ones_like(theta))
+        if np.size(spectrum["eigenvalues"]):  # none during the warm-up
+            started = method.with_spectrum(started, pairs)
         before = self._state(started, state)
         method = dataclasses.replace(method, warmup=before.iteration + 1)
         f = Derivatives.from_callables(lambda x: self._xp.sum(x) * 0.0, lambda x: g)
