@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -149,10 +150,10 @@ def _logistic(data: Table, n: int) -> Built:
 def _digits() -> tuple[np.ndarray, list[int]]:
     """Features (1797, 64) and labels of scikit-learn's digits; imported only when a problem asks for them."""
     try:
-        from sklearn.datasets import load_digits
+        datasets = importlib.import_module("sklearn.datasets")
     except ImportError as error:
         raise RuntimeError("the digits problems need scikit-learn: pip install scikit-learn") from error
-    digits = load_digits()
+    digits = datasets.load_digits()
     return digits.data / 16.0, [int(label) for label in digits.target]
 
 

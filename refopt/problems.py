@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from refopt.arrays import Array, asarray_like, dtype_name, unboxed
+from refopt.arrays import BACKENDS, Array, asarray_like, dtype_name, unboxed
 from refopt.arrays import backend as backend_namespace
 from refopt.derivatives import Derivatives
 
@@ -155,7 +155,7 @@ def _prototype(backend: str | Array) -> Array:
     if isinstance(backend, str):
         return backend_namespace(backend).zeros(1)
     if not hasattr(backend, "dtype"):
-        raise TypeError(f"`backend` is a {type(backend).__name__}; it must be 'numpy', 'cupy' or an array")
+        raise TypeError(f"`backend` is a {type(backend).__name__}; it must be an array or one of {BACKENDS}")
     return backend
 
 

@@ -237,7 +237,7 @@ def test_digits_without_scikit_learn(monkeypatch):
     ("arguments", "error", "sentence"),
     [
         ({"backend": "jax"}, ValueError, "`backend` is 'jax'; allowed are 'numpy' and 'cupy'"),
-        ({"backend": 3}, TypeError, "`backend` is a int; it must be 'numpy', 'cupy' or an array"),
+        ({"backend": 3}, TypeError, "`backend` is a int; it must be an array or one of ('numpy', 'cupy')"),
         ({"dtype": "float16"}, ValueError, "`dtype` is 'float16'; it must be 'float64' or 'float32'"),
     ],
 )
