@@ -230,7 +230,7 @@ def test_a_negative_eigenvalue_gives_minus_alpha(refopt_adapter):
 
 
 def test_the_diagonal_preconditioner_must_be_the_inverse_of_the_diagonal(refopt_adapter):
-    # H = diag(4, 2, 1), k = 1, eta = 1/2: with q = 1/diag(H) the rest is eta, with q = diag(H) it is eta (4, 1)
+    # H = diag(4, 2, 1), k = 1, eta = 1/2: q = 1/diag(H) leaves eta twice, q = diag(H) leaves eta (4, 1)
     for q, rest in (((0.25, 0.5, 1.0), (0.5, 0.5)), ((4.0, 2.0, 1.0), (2.0, 0.5))):
         sample = diagonal_sample((4.0, 2.0, 1.0), 1, 0, 1.0, 0.5, q)
         effective = effective_hessian(refopt_adapter, sample, diagonal_base(sample))
@@ -315,7 +315,7 @@ def test_an_unknown_property_is_named():
 
 
 def test_the_strategies_say_what_to_install():
-    code = "import sys; sys.modules['hypothesis'] = None; import refopt.properties; import refopt.properties.strategies"
+    code = "import sys; sys.modules['hypothesis'] = None; import refopt.properties.strategies"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "The strategies of refopt.properties need Hypothesis: pip install 'refopt[test]'." in run.stderr
 

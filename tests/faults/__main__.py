@@ -9,7 +9,7 @@ from faults.trial import CLEAR, SEPARATION, kill, kills, relevant, scores
 
 
 def main(names: list[str]) -> int:
-    """Tries every fault on all its cases, then every benign variant; the exit status is 1 if one is not as it should be."""
+    """Tries every fault and benign variant on all its cases; returns 1 if one is not as it should be."""
     out, bad = sys.stdout.write, 0
     for fault in FAULTS:
         if names and fault.name not in names:
@@ -33,13 +33,15 @@ def main(names: list[str]) -> int:
         if names and variant.name not in names:
             continue
         try:
-            wrong = [entry for score in scores(relevant(variant.ops), variant.changes) if (entry := kill(score))]
+            wrong = [
+                entry for score in scores(relevant(variant.ops), variant.changes) if (entry := kill(score))
+            ]
         except DoesNotApply as error:
             out(f"{variant.name:45s} DOES NOT APPLY: {error}\n")
             bad += 1
             continue
         bad += bool(wrong)
-        out(f"{variant.name:45s} {'benign' if not wrong else 'REJECTED'} {[entry.case for entry in wrong][:6]}\n")
+        out(f"{variant.name:45s} {'REJECTED' if wrong else 'benign'} {[entry.case for entry in wrong[:6]]}\n")
         sys.stdout.flush()
     return int(bad > 0)
 

@@ -11,8 +11,13 @@ BENIGN = (
         "eigenvectors-with-other-signs",
         "An eigenvector may be negated: every quantity of a step is even in V.",
         ESE,
-        (change("spectrum", "vectors = process.rows.combine_in_last_block(S)",
-                "vectors = -process.rows.combine_in_last_block(S)"),),
+        (
+            change(
+                "spectrum",
+                "vectors = process.rows.combine_in_last_block(S)",
+                "vectors = -process.rows.combine_in_last_block(S)",
+            ),
+        ),
     ),
     Benign(
         "every-other-eigenvector-negated",
@@ -22,7 +27,8 @@ BENIGN = (
             change(
                 "spectrum",
                 "xp.take(S, order, axis=1)",
-                "xp.take(S, order, axis=1) * asarray_like([(-1.0) ** i for i in range(order.shape[0])], start, 'float64')",
+                "xp.take(S, order, axis=1)"
+                " * asarray_like([(-1.0) ** i for i in range(order.shape[0])], start, 'float64')",
             ),
         ),
     ),
@@ -44,14 +50,15 @@ BENIGN = (
         ),
     ),
     Benign(
-        "three-passes",
+        "one-more-pass",
         "Every vector is orthogonalised once more than the measurement asks for.",
         ESE,
         (
             change(
                 "orthonormal",
-                "return measured.norm\n\n    def append",
-                "return self.remove(w, measured.coefficients).norm\n\n    def append",
+                "MEASURED_ZERO * measured.norm:\n                return measured.norm",
+                "MEASURED_ZERO * measured.norm:\n"
+                "                return self.remove(w, measured.coefficients).norm",
             ),
         ),
     ),
@@ -60,7 +67,7 @@ BENIGN = (
         "Gram-Schmidt alone, without subtracting the previous vector first: the coefficient is the same.",
         ESE,
         (
-            change("lanczos", " - beta * before[s])", ")"),
+            change("lanczos", "new -= beta * before[s]", "pass"),
             change("lanczos", "if largest > self.symmetry_tolerance * self.norm_seen:", "if False:"),
         ),
     ),
@@ -68,7 +75,11 @@ BENIGN = (
         "rayleigh-quotient-uncorrected",
         "The diagonal without what the second measurement adds to it, which is rounding.",
         ESE,
-        (change("lanczos", "self.diagonal.append(alpha + measured.on_host[-1])", "self.diagonal.append(alpha)"),),
+        (
+            change(
+                "lanczos", "self.diagonal.append(alpha + measured.on_host[-1])", "self.diagonal.append(alpha)"
+            ),
+        ),
     ),
     Benign(
         "start-vector-scaled",
@@ -141,7 +152,8 @@ BENIGN = (
             change(
                 "first_order",
                 "d = -rate_at(self.learning_rate, t) * m_hat / (root + self.epsilon)",
-                "d = -(rate_at(self.learning_rate, t) / (1.0 - self.beta1 ** (t + 1))) * m_hat / (root + self.epsilon)",
+                "rate = rate_at(self.learning_rate, t) / (1.0 - self.beta1 ** (t + 1))\n"
+                "        d = -rate * m_hat / (root + self.epsilon)",
             ),
         ),
     ),

@@ -110,7 +110,13 @@ DERIVATIVE_FAULTS = (
         "formula",
         "a power in the objective",
         PRODUCTS,
-        (change("linear_rules", "return y * x ** anp.where(y, y - 1, 1.0)", "return x ** anp.where(y, y - 1, 1.0)"),),
+        (
+            change(
+                "linear_rules",
+                "return y * x ** anp.where(y, y - 1, 1.0)",
+                "return x ** anp.where(y, y - 1, 1.0)",
+            ),
+        ),
     ),
     Fault(
         "hvp-terms-dropped",
@@ -118,7 +124,13 @@ DERIVATIVE_FAULTS = (
         "formula",
         "an objective in which a value is used twice",
         PRODUCTS,
-        (change("tape_compiler", "_plus(terms[form.slot], coefficient) if known else coefficient", "coefficient"),),
+        (
+            change(
+                "tape_compiler",
+                "_plus(terms[form.slot], coefficient) if known else coefficient",
+                "coefficient",
+            ),
+        ),
     ),
     Fault(
         "hvp-coefficients-not-chained",
@@ -126,7 +138,13 @@ DERIVATIVE_FAULTS = (
         "formula",
         "a chain of elementwise functions",
         PRODUCTS,
-        (change("tape_compiler", "return d if c is None else c if d is None else c * d", "return d if c is None else c"),),
+        (
+            change(
+                "tape_compiler",
+                "return d if c is None else c if d is None else c * d",
+                "return d if c is None else c",
+            ),
+        ),
     ),
     Fault(
         "hvp-gathered-parts-overwrite",
@@ -199,8 +217,13 @@ DERIVATIVE_FAULTS = (
         "formula",
         "alpha other than 1",
         COMPARATORS,
-        (change("newton", "-self.alpha * xp.matmul(Q, xp.matmul(Q.T, g) / eigenvalues)",
-                "-1.0 * xp.matmul(Q, xp.matmul(Q.T, g) / eigenvalues)"),),
+        (
+            change(
+                "newton",
+                "-self.alpha * xp.matmul(Q, xp.matmul(Q.T, g) / eigenvalues)",
+                "-1.0 * xp.matmul(Q, xp.matmul(Q.T, g) / eigenvalues)",
+            ),
+        ),
     ),
     Fault(
         "saddle-free-keeps-signs",
@@ -224,6 +247,12 @@ DERIVATIVE_FAULTS = (
         "formula",
         "cubic Newton",
         COMPARATORS,
-        (change("newton", "cubic_minimizer(H, -g, self.lipschitz)", "cubic_minimizer(H, -g, 3 * self.lipschitz)"),),
+        (
+            change(
+                "newton",
+                "cubic_minimizer(H, -g, self.lipschitz)",
+                "cubic_minimizer(H, -g, 3 * self.lipschitz)",
+            ),
+        ),
     ),
 )

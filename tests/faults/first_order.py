@@ -137,7 +137,13 @@ FIRST_ORDER_FAULTS = (
         "formula",
         "momentum",
         STEPS,
-        (change("first_order", HEAVY_BALL, HEAVY_BALL.replace("+ gradient", "+ (1 - self.momentum) * gradient")),),
+        (
+            change(
+                "first_order",
+                HEAVY_BALL,
+                HEAVY_BALL.replace("+ gradient", "+ (1 - self.momentum) * gradient"),
+            ),
+        ),
     ),
     Fault(
         "heavy-ball-uses-the-old-velocity",
@@ -163,7 +169,9 @@ FIRST_ORDER_FAULTS = (
             change(
                 "first_order",
                 NESTEROV,
-                NESTEROV.replace("v = self", "old, v = v, self").replace("self.momentum * v)", "self.momentum * old)"),
+                NESTEROV.replace("v = self", "old, v = v, self").replace(
+                    "self.momentum * v)", "self.momentum * old)"
+                ),
             ),
         ),
     ),
@@ -181,11 +189,7 @@ FIRST_ORDER_FAULTS = (
         "formula",
         "a decay other than 1/2",
         STEPS,
-        (
-            change(
-                "first_order", RMSPROP_AVERAGE, "v = (1.0 - self.decay) * v + self.decay * gradient**2"
-            ),
-        ),
+        (change("first_order", RMSPROP_AVERAGE, "v = (1.0 - self.decay) * v + self.decay * gradient**2"),),
     ),
     Fault(
         "rmsprop-epsilon-moved",
@@ -212,7 +216,13 @@ FIRST_ORDER_FAULTS = (
         "sign",
         "any",
         STEPS,
-        (change("first_order", "-rate_at(self.learning_rate, state[0])", "rate_at(self.learning_rate, state[0])"),),
+        (
+            change(
+                "first_order",
+                "-rate_at(self.learning_rate, state[0])",
+                "rate_at(self.learning_rate, state[0])",
+            ),
+        ),
     ),
     Fault(
         "schedule-counts-from-one",

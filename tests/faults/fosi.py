@@ -23,7 +23,7 @@ FOSI_FAULTS = (
             change(
                 "fosi_tuning",
                 INVERSE,
-                "[math.copysign(1 / max(size, floor), value) for size, value in zip(magnitudes, eigenvalues)]",
+                "[math.copysign(1 / max(s, floor), value) for s, value in zip(magnitudes, eigenvalues)]",
             ),
         ),
     ),
@@ -89,7 +89,13 @@ FOSI_FAULTS = (
         "formula",
         "a scaling other than 1",
         STEP,
-        (change("fosi", "theta_next = theta + d1 + d2", "d1 = scaling * d1\n        theta_next = theta + d1 + d2"),),
+        (
+            change(
+                "fosi",
+                "theta_next = theta + d1 + d2",
+                "d1 = scaling * d1\n        theta_next = theta + d1 + d2",
+            ),
+        ),
     ),
     Fault(
         "fosi-scaling-on-the-projection-only",
@@ -145,7 +151,13 @@ FOSI_FAULTS = (
         "state",
         "a Newton momentum and a refresh",
         RUNS,
-        (change("fosi", 'if self.newton_momentum != "none":\n            v, base', "if False:\n            v, base"),),
+        (
+            change(
+                "fosi",
+                'if self.newton_momentum != "none":\n            v, base',
+                "if False:\n            v, base",
+            ),
+        ),
     ),
     Fault(
         "fosi-momentum-forgotten",
@@ -181,7 +193,8 @@ FOSI_FAULTS = (
             change(
                 "fosi_momentum",
                 FILTER,
-                'if kind == "nesterov":\n        v = (1.0 + b) * g + b * b * v\n        return v, v\n    ' + FILTER,
+                'if kind == "nesterov":\n        v = (1.0 + b) * g + b * b * v\n        return v, v\n    '
+                + FILTER,
             ),
         ),
     ),
@@ -191,7 +204,13 @@ FOSI_FAULTS = (
         "order",
         "Newton momentum nesterov and a nonzero velocity",
         STEP,
-        (change("fosi_momentum", FILTER, FILTER.replace("v = b", "old, v = v, b").replace("b * v if", "b * old if")),),
+        (
+            change(
+                "fosi_momentum",
+                FILTER,
+                FILTER.replace("v = b", "old, v = v, b").replace("b * v if", "b * old if"),
+            ),
+        ),
     ),
     Fault(
         "scaling-inverted",
@@ -207,7 +226,11 @@ FOSI_FAULTS = (
         "formula",
         "closed form with l > 0",
         SCALE,
-        (change("fosi_tuning", "min(max(ratio, 1.0), float(max_scaling))", "min(ratio, float(max_scaling))"),),
+        (
+            change(
+                "fosi_tuning", "min(max(ratio, 1.0), float(max_scaling))", "min(ratio, float(max_scaling))"
+            ),
+        ),
     ),
     Fault(
         "scaling-not-clipped",
@@ -239,7 +262,13 @@ FOSI_FAULTS = (
         "validation",
         "a large residual",
         SCALE,
-        (change("fosi_tuning", "if not all(float(residual) <= limit", "if False and not all(float(residual) <= limit"),),
+        (
+            change(
+                "fosi_tuning",
+                "if not all(float(residual) <= limit",
+                "if False and not all(float(residual) <= limit",
+            ),
+        ),
     ),
     Fault(
         "scaling-absolute-residuals",
@@ -277,7 +306,11 @@ FOSI_FAULTS = (
         "formula",
         "a tiny eigenvalue in a spectrum far from 1",
         STEP,
-        (change("fosi_tuning", "if epsilon is None else epsilon) * top", "if epsilon is None else epsilon)"),),
+        (
+            change(
+                "fosi_tuning", "if epsilon is None else epsilon) * top", "if epsilon is None else epsilon)"
+            ),
+        ),
     ),
     Fault(
         "period-rounded-down",

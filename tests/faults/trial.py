@@ -1,4 +1,4 @@
-"""Puts refopt with a planted fault to the vectors, in this process, and says which cases see it and how clearly."""
+"""Puts refopt with a planted fault to the vectors, in this process: which cases see it, and how clearly."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 
 from faults.patching import Change, planted
-
 from refopt.conformance import scoring
 from refopt.conformance.runner import Runner
 from refopt.conformance.scoring import Score
@@ -16,7 +15,9 @@ from refopt.conformance.transport import InProcess
 from refopt.conformance.vectors import Case, load
 from refopt.resources import vectors_directory
 
-SEPARATION = 100.0  # a kill exceeds its threshold by this factor: rounding in another implementation never does
+SEPARATION = (
+    100.0  # a kill exceeds its threshold by this factor: rounding in another implementation never does
+)
 REFERENCE = "refopt.adapters.reference:Reference"
 CLEAR = 2  # as many cases must kill a fault
 
@@ -28,7 +29,7 @@ class Kill:
     Attributes:
         case: its id.
         quantity: the first deviating quantity, empty where the answer as a whole is wrong.
-        separation: ratio / threshold of the clearest array quantity, or infinity for a mismatch that has no ratio.
+        separation: ratio / threshold of the clearest array quantity, infinity for a mismatch without a ratio.
         reason: what the scorer says.
     """
 
@@ -51,7 +52,7 @@ def relevant(ops: Iterable[str]) -> list[Case]:
 
 
 def scores(cases: Iterable[Case], changes: tuple[Change, ...]) -> Generator[Score, None, None]:
-    """Scores refopt with the changes planted; a fresh adapter, so that nothing computed before is used again."""
+    """Scores refopt with the changes planted, by a fresh adapter: nothing computed before is used again."""
     runner = Runner(functools.partial(InProcess, REFERENCE, None))
     with planted(changes):
         for case in cases:
@@ -62,8 +63,7 @@ def scores(cases: Iterable[Case], changes: tuple[Change, ...]) -> Generator[Scor
 def kill(score: Score) -> Kill | None:
     """What a failing score shows, or None for a pass.
 
-    An answer that is refused or an exception shows nothing of the formula: it counts only where the case is about
-    refusals.
+    A refused answer or an exception shows nothing of the formula: its separation is 0.
     """
     if score.verdict != "fail":
         return None
@@ -77,7 +77,7 @@ def kill(score: Score) -> Kill | None:
 
 
 def kills(ops: Iterable[str], changes: tuple[Change, ...], enough: int | None = CLEAR) -> list[Kill]:
-    """The cases that fail, clearest last resort first: stops after `enough` clear ones, or goes through all."""
+    """The cases that fail, the clearest first: stops after `enough` clear ones, or goes through all."""
     found, clear = [], 0
     with contextlib.closing(scores(relevant(ops), changes)) as answers:  # leaving early takes the fault out
         for score in answers:
