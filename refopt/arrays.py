@@ -157,6 +157,8 @@ def dtype_name(x: Array) -> str:
 
 def all_finite(x: Array) -> bool:
     """Whether no element is NaN or infinite (a device is waited for)."""
+    if isinstance(x, _NUMPY_TYPES):
+        return bool(np.isfinite(x).all())
     xp = namespace(x)
     return bool(xp.all(xp.isfinite(x)))
 
@@ -168,6 +170,8 @@ def check_real_vector(name: str, x: Array, n: int | None = None) -> None:
         TypeError: when `x` is no array or has another dtype.
         ValueError: when its shape is another.
     """
+    if type(x) is np.ndarray and x.ndim == 1 and x.dtype.char in "fd" and x.size and n in (None, x.size):
+        return  # the usual case, at the cost that an inner loop can bear
     if not hasattr(x, "dtype") or not hasattr(x, "shape"):
         raise TypeError(f"`{name}` is a {type(x).__name__}; it must be an array of float32 or float64")
     if dtype_name(x) not in _REAL_DTYPES:

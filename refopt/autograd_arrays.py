@@ -128,20 +128,25 @@ class TracedNamespace:
         return found
 
 
-_traced: dict[tuple[int, str], TracedNamespace] = {}
+_traced: dict[tuple[type, str], TracedNamespace] = {}
 
 
 def traced_namespace(box: Array) -> TracedNamespace:
     """The namespace whose functions autograd can differentiate for the library of `box`."""
-    value = unboxed(box)
-    library, device = (
-        (np, "cpu") if isinstance(value, (float, np.generic)) else (namespace(value), device_of(value))
-    )
-    key = (id(library), str(device))
+    value = box._value
+    if type(value) is np.ndarray:
+        return _numpy_traced
+    value = unboxed(value)
+    if isinstance(value, (np.ndarray, np.generic, float)):
+        return _numpy_traced
+    device = device_of(value)
+    key = type(value), str(device)
     if key not in _traced:
-        _traced[key] = TracedNamespace(library, device)
+        _traced[key] = TracedNamespace(namespace(value), device)
     return _traced[key]
 
+
+_numpy_traced = TracedNamespace(np, "cpu")
 
 register_box(ArrayBox, traced_namespace, lambda box: box._value)
 register_box(DeviceBox, traced_namespace, lambda box: box._value)

@@ -172,7 +172,7 @@ def _difference(function: Callable[[Array], Array], theta: Array, u: Array) -> t
 def _compare(
     name: str, given: np.ndarray, difference: tuple | np.ndarray, components: list[int]
 ) -> Comparison:
-    """The component that deviates most in terms of what the difference's error allows; NaN deviates most of all."""
+    """The component that deviates most in terms of what is allowed; NaN deviates most of all."""
     found, error = difference
     allowed = SAFETY * error + np.finfo(np.float64).tiny
     ratio = np.abs(given - found) / allowed
