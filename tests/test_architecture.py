@@ -15,36 +15,40 @@ PACKAGE = ROOT / "refopt"
 
 # A module imports only from rows above its own. `conformance`, `properties`, `adapters` are whole packages.
 LAYERS = (
-    ("arrays", "resources"),
-    ("autograd_arrays",),
-    ("linearize",),
-    ("derivatives", "lanczos", "schedules", "cubic", "groups", "objectives"),
-    ("spectrum", "first_order", "problems"),
-    ("newton", "fosi", "elmo", "eigen_arc", "amos", "grouped_newton"),
-    ("trace",),
-    ("iterate",),
+    ("arrays", "resources", "generators", "tables"),
+    ("autograd_rules", "derivative_check", "derivative_errors", "objectives", "orthonormal", "archive"),
+    ("autograd_arrays", "linear_rules", "families", "lanczos", "rates", "schedules", "cubic", "groups"),
+    ("tape_compiler", "problem_files", "spectrum", "first_order_base", "fosi_momentum", "trace"),
+    ("linearize", "first_order", "fosi_tuning", "recording"),
+    ("derivative_engines", "fosi_settings"),
+    ("derivatives", "newton", "fosi", "elmo", "eigen_arc", "amos", "grouped_newton"),
+    ("problems", "iterate"),
     ("scipy_bridge",),
     ("__init__",),
     ("conformance",),
     ("properties", "adapters"),
-    ("plots",),
+    ("plots", "cli_run"),
     ("cli",),
     ("__main__",),
 )
 # Methods are handed derivatives, bases and spectra; they import neither one another nor `derivatives`.
 METHODS = {"newton", "fosi", "elmo", "eigen_arc", "amos", "grouped_newton"}
 ALGORITHMS = METHODS | {
-    "spectrum",
-    "lanczos",
-    "cubic",
-    "groups",
-    "first_order",
-    "schedules",
-    "trace",
-    "iterate",
+    *(
+        "orthonormal",
+        "lanczos",
+        "spectrum",
+        "cubic",
+        "groups",
+        "rates",
+        "schedules",
+        "first_order_base",
+        "first_order",
+    ),
+    *("fosi_momentum", "fosi_settings", "fosi_tuning", "trace", "recording", "iterate"),
 }
-LONGEST_MODULE = 260
-LONGEST_FUNCTION = 60  # lines without the docstring
+LONGEST_MODULE = 260  # lines without docstrings, which are wanted
+LONGEST_FUNCTION = 60  # likewise
 PRINTING = {"cli", "report", "reports", "__main__"}
 HEAVY = ("scipy", "rich", "matplotlib", "hypothesis", "cupy", "torch", "jax", "mpmath", "pytest")
 
@@ -84,8 +88,7 @@ def layer_faults(name: str, tree: ast.AST) -> list[str]:
     faults = []
     for other in sorted(imports_of(tree) - own):
         target = other if other in rank else "__init__"  # `from refopt import Fosi` goes through __init__
-        same_row_below = target == "lanczos" and name == "spectrum"
-        if rank[target] >= rank[name] and not same_row_below:
+        if rank[target] >= rank[name]:
             faults.append(f"{name} imports {other}, which is not below it")
         if name in METHODS and target in METHODS | {"derivatives"}:
             faults.append(f"the method {name} imports {other}")
@@ -139,13 +142,24 @@ def prints(tree: ast.AST) -> bool:
     return any(isinstance(function, ast.Name) and function.id == "print" for function in calls)
 
 
-def long_functions(tree: ast.AST) -> list[str]:
+def docstring_lines(node: ast.AST) -> int:
+    owners = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    documented = (
+        inner
+        for inner in ast.walk(node)
+        if isinstance(inner, owners) and ast.get_docstring(inner) is not None
+    )
+    return sum(inner.body[0].end_lineno - inner.body[0].lineno + 1 for inner in documented)
+
+
+def long_parts(tree: ast.Module, lines: int) -> list[str]:
+    """The module and the functions that are longer than their ceilings, docstrings apart."""
     faults = []
+    if (length := lines - docstring_lines(tree)) > LONGEST_MODULE:
+        faults.append(f"{length} lines")
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            length = node.end_lineno - node.lineno + 1
-            if ast.get_docstring(node) is not None:
-                length -= node.body[0].end_lineno - node.body[0].lineno + 1
+            length = node.end_lineno - node.lineno + 1 - docstring_lines(node)
             if length > LONGEST_FUNCTION:
                 faults.append(f"{node.name} has {length} lines")
     return faults
@@ -228,10 +242,8 @@ def test_only_the_command_line_prints():
 def test_modules_and_functions_stay_short(package):
     faults = []
     for path, tree in trees(ROOT / package):
-        length = len(path.read_text(encoding="utf-8").splitlines())
-        if length > LONGEST_MODULE:
-            faults.append(f"{path.relative_to(ROOT)} has {length} lines")
-        faults += [f"{path.relative_to(ROOT)}: {fault}" for fault in long_functions(tree)]
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        faults += [f"{path.relative_to(ROOT)}: {fault}" for fault in long_parts(tree, lines)]
     assert not faults, "\n".join(faults)
 
 
@@ -295,6 +307,7 @@ def test_other_faults_are_seen():
     assert names_library(ast.parse("def f(x):\n    'No cupy.'\n    return 'CuPy'"), "cupy")
     assert not names_library(ast.parse("def f(x):\n    'No cupy.'\n    return x  # cupy"), "cupy")
     assert prints(ast.parse("def f():\n    print(1)"))
-    assert long_functions(ast.parse("def f():\n" + "    x = 1\n" * LONGEST_FUNCTION))
-    assert not long_functions(ast.parse("def f():\n    '''" + "\n" * 80 + "    '''\n    return 1"))
+    assert long_parts(ast.parse("def f():\n" + "    x = 1\n" * LONGEST_FUNCTION), 61) == ["f has 61 lines"]
+    assert not long_parts(ast.parse("def f():\n    '''" + "\n" * 300 + "    '''\n    return 1"), 303)
+    assert long_parts(ast.parse("x = 1\n" * 261), 261) == ["261 lines"]
     assert undocumented(ast.parse("'''M.'''\nclass A:\n    '''A.'''\n    def b(self): ...")) == ["A.b"]

@@ -184,8 +184,8 @@ def test_an_estimate_takes_only_small_numbers_to_the_host():
     optimizer = Fosi(base=FIRST_ORDER["gradient_descent"](learning_rate=0.1), largest=2, smallest=1)
     f, theta = large_quadratic(4000)
     state = optimizer.init(theta, lanczos_start=theta + 2.0)
-    # m = max(12, 2 ln 4000) = 17 Lanczos steps take their coefficients to the host, some of them twice: 17 * 18,
-    # a few numbers per step besides, and those of the 3 pairs. A single vector would be 4000.
+    # m = max(12, 2 ln 4000) = 17 Lanczos steps take their coefficients to the host, some of them twice:
+    # 17 * 18, a few numbers per step besides, and those of the 3 pairs. A single vector would be 4000.
     assert crossed(lambda: optimizer.step(f, theta, state)) < 1000
 
 
