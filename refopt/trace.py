@@ -43,7 +43,7 @@ class Outcome(Enum):
         return self in (Outcome.GRADIENT_SMALL, Outcome.VALUE_REACHED, Outcome.STEP_SMALL)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trace:
     """What a run left.
 
@@ -66,6 +66,9 @@ class Trace:
     state: Any
     records: dict[str, np.ndarray]
     optimizer: str
+
+    def __repr__(self) -> str:
+        return f"Trace({self.message!r}, iterations={self.iterations}, recorded: {', '.join(self.records)})"
 
     def __getitem__(self, name: str) -> np.ndarray:
         """A recorded quantity by name, one row per point."""
