@@ -1,0 +1,25 @@
+"""Every figure of the project in one command: `python -m benchmarks [hvp ese fosi startup gpu ...]`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import platform
+
+SUITES = ("hvp", "ese", "fosi", "startup")  # gpu runs when it is named
+
+
+def main() -> None:
+    """Run the suites that are named, all that need no GPU by default."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("suite", nargs="*", choices=[*SUITES, "gpu"], help="default: all but gpu")
+    names = parser.parse_args().suite or SUITES
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    for name in names:
+        print(f"\n== {name}")
+        importlib.import_module(f"benchmarks.{name}").main()
+
+
+if __name__ == "__main__":
+    main()
