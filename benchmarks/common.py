@@ -1,4 +1,4 @@
-"""Timing in pairs: the ratio is taken inside each round, so that a machine of drifting speed does not spoil it."""
+"""Timing in pairs: a ratio is taken inside each round, so that a drifting machine does not spoil it."""
 
 from __future__ import annotations
 

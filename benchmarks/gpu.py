@@ -1,6 +1,6 @@
 """Figures on a GPU: linearised Hessian products and ESE against torch and jitted JAX on the same device.
 
-Two objectives: a diagonal plus low-rank quadratic with n = 10^7, and a tanh network of at least 10^6 parameters
+Two objectives: a diagonal plus low-rank quadratic, n = 10^7, and a tanh network of 10^6 parameters or more
 with batch 128. Each product of refopt on CuPy is timed in turn with one gradient and with the same product in
 torch (`torch.func.jvp` of `torch.func.grad`) and in jitted JAX, where these are installed for the device.
 
