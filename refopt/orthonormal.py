@@ -1,9 +1,15 @@
 """Orthonormal rows that grow one at a time, and the Gram-Schmidt sweeps that keep them orthonormal.
 
-A sweep writes a vector w chunk by chunk and measures the coefficients c = U w on all rows and ||w||^2 while
-the chunk is in cache, so it reads the rows once. A pass of Gram-Schmidt is w <- w - U'c with the c that the
-last sweep measured, and its own sweep measures what is left: another pass is made only where the
-measurement asks for it.
+A sweep writes a vector w chunk by chunk, and measures the coefficients c = U w on all rows and |w| while the
+chunk of w is in cache. A pass of Gram-Schmidt is the sweep w <- w - U'c with the c measured last. How many
+passes are made follows from the measurement, not from a fixed count:
+
+    |c| <= 10 eps |w|    none: c is the rounding of measuring it;
+    |c| <= |w| / 10      one, and what it leaves is not measured: |U U' - I| is some eps, so that it is some
+                         eps |c| from the rows and some eps |w| from the rounding of c;
+    else                 one, measured, and then as before.
+
+So the rows are read at most twice for a vector that is not nearly inside their span.
 """
 
 from __future__ import annotations
@@ -15,7 +21,9 @@ from typing import NamedTuple
 from refopt.arrays import Array, cache_columns, device_of, namespace, to_host
 
 MEASURED_ZERO = 10 * 2.0**-52  # |c| / |w| up to this is the rounding of measuring c
+SMALL = 0.1  # |c| / |w| up to this is removed to rounding level by one pass
 MOST_PASSES = 4  # one or two suffice for every vector that has a part outside the rows
+SHORT = 16384  # shorter vectors are swept in one slice: their cost is that of the calls
 EQUAL = 1e-8  # parts outside the rows that differ by less are equal but for rounding
 SMALLEST_SQUARE = 2.0**-960  # a sum of squares below this has lost digits to underflow
 
@@ -43,6 +51,9 @@ class OrthonormalRows:
         self.capacity = sum(blocks)
         self.count = 0
         self._like = like
+        # A sweep holds two arrays as long as a slice. Device libraries copy a block that is cut by columns.
+        on_device = cache_columns(like, self.n) == self.n
+        self._parts = 1 if on_device or self.n < SHORT else 2
         self._spare: Array = None
         self._outside: Array = None
         self._outside_of = 0  # number of rows that `_outside` knows
@@ -70,21 +81,22 @@ class OrthonormalRows:
             left -= rows
         return views
 
-    def chunks(self, rows: int, widest: int | None = None) -> list[slice]:
-        """Slices of the n columns such that `rows` rows of a slice stay in cache."""
-        width = min(cache_columns(self._like, rows), widest or self.n)
+    def chunks(self, parts: int) -> list[slice]:
+        """At least `parts` slices of the columns, each short enough to stay in cache."""
+        width = min(cache_columns(self._like, 1), max(-(-self.n // parts), 32))
         return [slice(begin, min(begin + width, self.n)) for begin in range(0, self.n, width)]
 
-    def sweep(self, w: Array, piece: Callable[[slice], Array]) -> Measured:
-        """Write w[s] = piece(s) for every chunk s of the columns; measure U w and |w| on the way."""
-        xp, active = self.xp, self.active()
+    def sweep(self, w: Array, piece: Callable[[slice], Array], *, measure: bool = True) -> Measured:
+        """Write w[s] = piece(s) for every chunk s of the columns; measure |w| and, if told, U w."""
+        xp, active = self.xp, self.active() if measure else []
         total: Array = None
-        for s in self.chunks(self.count):
+        for s in self.chunks(self._parts):
             new = piece(s)
             w[s] = new
             parts = [xp.matmul(rows[:, s], new) for rows in active]
             part = xp.concat([*parts, xp.reshape(xp.matmul(new, new), (1,))])
             total = part if total is None else total + part
+            del new
         host = to_host(total).tolist()
         norm = math.sqrt(host[-1]) if host[-1] > SMALLEST_SQUARE else self._small_norm(w)
         return Measured(total[:-1], host[:-1], norm)
@@ -94,17 +106,17 @@ class OrthonormalRows:
         largest = float(self.xp.max(self.xp.abs(w)))
         return largest * float(self.xp.linalg.vector_norm(w / largest)) if largest > 0 else 0.0
 
-    def remove(self, w: Array, coefficients: Array) -> Measured:
+    def remove(self, w: Array, coefficients: Array, *, measure: bool = True) -> Measured:
         """One pass of Gram-Schmidt, w <- w - U'c, and what it leaves."""
         terms = self._split(coefficients)
 
         def piece(s: slice) -> Array:
             new = w[s]
             for c, rows in terms:
-                new = new - self.xp.matmul(c, rows[:, s])
+                new -= self.xp.matmul(c, rows[:, s])
             return new
 
-        return self.sweep(w, piece)
+        return self.sweep(w, piece, measure=measure)
 
     def _split(self, weights: Array) -> list[tuple[Array, Array]]:
         """The weights (count, ...) of each block beside the block's rows."""
@@ -121,15 +133,18 @@ class OrthonormalRows:
         It is 0 where every pass leaves as much as it removes: then w has no part outside the rows.
         """
         for _ in range(MOST_PASSES):
-            if measured.norm <= negligible or math.hypot(*measured.on_host) <= MEASURED_ZERO * measured.norm:
+            left = math.hypot(*measured.on_host)
+            if measured.norm <= negligible or left <= MEASURED_ZERO * measured.norm:
                 return measured.norm
+            if left <= SMALL * measured.norm:
+                return self.remove(w, measured.coefficients, measure=False).norm
             measured = self.remove(w, measured.coefficients)
         return 0.0
 
     def append(self, w: Array, norm: float) -> None:
         """Make w / norm the next row; w may be the storage of that row."""
         row = self.row(self.count)
-        for s in self.chunks(1):
+        for s in self.chunks(self._parts):
             row[s] = w[s] / norm
         self.count += 1
 
@@ -159,8 +174,7 @@ class OrthonormalRows:
         xp, last, p = self.xp, self.blocks[-1], weights.shape[1]
         terms = self._split(weights)
         self._spare = self._outside = None
-        # three (p, chunk) arrays live at a time: chunks of n / p columns hold them below 3 n numbers
-        for s in self.chunks(self.count, widest=-(-self.n // p)):
+        for s in self.chunks(p):  # three (p, slice) arrays live at a time: at most three vectors
             combined: Array = 0.0
             for block_weights, rows in terms:
                 combined = combined + xp.matmul(xp.matrix_transpose(block_weights), rows[:, s])
