@@ -1,14 +1,16 @@
 """Figures of the extreme spectrum estimation: products, orthogonalisation, accuracy, memory.
 
-1. Dear operators. ESE with k = 10 (m = 40) on a dense quadratic, n = 1500, and on softmax regression, 7850
-   parameters, makes exactly m products; its time against m products of the same linearised Hessian.
+1. Dear operators. ESE with k = 10 (m = 40) on a dense quadratic, n = 1500, and on logistic and softmax
+   regression, 7850 parameters, makes exactly m products; its time against m products of the same linearised
+   Hessian.
 2. Cheap operator, a diagonal matrix at n = 10^5 and 10^6. The time of the Lanczos process less that of its m
    products, against the memory-bandwidth limit of one pass of Gram-Schmidt a step: step j has j active rows
    of 8 n bytes, which a pass reads once for the coefficients and once for the update. The bandwidth is that
    of `V @ w`, V a row-major (m, n) block, measured in turn with the process. So the limit is the time of
    sum_j 2 j = m (m + 1) rows, that is of m + 1 calls of `V @ w`.
 3. The whole ESE on the same operator against a jitted JAX Lanczos in float64 with twice-applied full
-   reorthogonalisation: the published package `fosi` where it can be imported, else a plain one of ours.
+   reorthogonalisation: that of the published package `fosi` where a checkout is on PYTHONPATH, else a plain
+   one of ours.
 4. Relative error of the converged eigenvalues (residual at most 1e-8 |H|), and peak memory in vectors of n
    float64.
 
@@ -18,42 +20,23 @@ every step), and equally spaced values (it seldom needs one).
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 import tracemalloc
+import types
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-import autograd.numpy as anp
 import numpy as np
 
 from benchmarks.common import paired
+from benchmarks.hvp import Case, logistic, quadratic, softmax
 from refopt.derivatives import Derivatives
 from refopt.spectrum import extreme_spectrum, lanczos
 
 LARGEST = 10
 STEPS = 40
-
-
-def quadratic(n: int) -> tuple[Derivatives, np.ndarray]:
-    """A dense convex quadratic and a point."""
-    A = np.random.default_rng(0).standard_normal((n, n))
-    H = A @ A.T / n
-    return Derivatives(lambda x: 0.5 * anp.sum(x * anp.matmul(H, x))), np.ones(n)
-
-
-def softmax(samples: int, features: int, classes: int) -> tuple[Derivatives, np.ndarray]:
-    """Softmax regression on random data, parameters (features + 1) * classes, and a point."""
-    rng = np.random.default_rng(0)
-    X = rng.random((samples, features))
-    Y = np.eye(classes)[rng.integers(classes, size=samples)]
-
-    def loss(theta: Any) -> Any:
-        W = anp.reshape(theta[: features * classes], (features, classes))
-        z = anp.matmul(X, W) + theta[features * classes :]
-        top = anp.max(z, axis=1, keepdims=True)
-        log_sum = top[:, 0] + anp.log(anp.sum(anp.exp(z - top), axis=1))
-        return anp.sum(log_sum - anp.sum(z * Y, axis=1)) / samples
-
-    return Derivatives(loss), 0.01 * rng.standard_normal((features + 1) * classes)
 
 
 def outliers(n: int) -> np.ndarray:
@@ -67,10 +50,10 @@ def equally_spaced(n: int) -> np.ndarray:
     return np.linspace(0.0, 1.0, n)
 
 
-def dear_operator(name: str, f: Derivatives, theta: np.ndarray) -> None:
+def dear_operator(case: Case) -> None:
     """Print the time of ESE in units of its own m products."""
-    hvp = f.linearize(theta).hvp
-    start = np.random.default_rng(1).standard_normal(theta.shape[0])
+    hvp = Derivatives(case.objective).linearize(case.theta).hvp
+    start = np.random.default_rng(1).standard_normal(case.theta.size)
     unit = start / np.linalg.norm(start)
     calls = [0]
 
@@ -83,7 +66,7 @@ def dear_operator(name: str, f: Derivatives, theta: np.ndarray) -> None:
         lambda: extreme_spectrum(hvp, start, largest=LARGEST), lambda: [hvp(unit) for _ in range(STEPS)]
     )
     print(
-        f"{name}: {calls[0]} products (m = {STEPS}); ESE / m products: {r.ratio:.2f} "
+        f"{case.name}, n = {start.size}: {calls[0]} products (m = {STEPS}); ESE / m products: {r.ratio:.2f} "
         f"[{r.low:.2f}, {r.high:.2f}] ({r.candidate * 1e3:.1f} ms / {r.reference * 1e3:.1f} ms; limit 1.2)"
     )
 
@@ -114,6 +97,27 @@ def orthogonalisation(name: str, d: np.ndarray) -> None:
     )
 
 
+def published_lanczos(jax: Any) -> Callable[..., Any] | None:
+    """The function `lanczos_alg` of the published `fosi` package, where a checkout is on the path.
+
+    Its file is loaded alone: the package's other half needs libraries that this one does not.
+    """
+    package = importlib.util.find_spec("fosi")
+    if package is None or not package.submodule_search_locations:
+        return None
+    path = Path(package.submodule_search_locations[0], "jax_optim", "lanczos_algorithm.py")
+    if not path.exists():
+        return None
+    spec = importlib.util.spec_from_file_location("lanczos_algorithm", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # The file was written for a JAX with a module of this name.
+    sys.modules.setdefault("jax.config", types.SimpleNamespace(config=jax.config))  # type: ignore[arg-type]
+    spec.loader.exec_module(module)
+    return module.lanczos_alg
+
+
 def jax_lanczos(d: np.ndarray) -> tuple[str, Callable[[], object]]:
     """A jitted JAX ESE in float64 of the diagonal matrix, and where it comes from."""
     import jax
@@ -125,9 +129,8 @@ def jax_lanczos(d: np.ndarray) -> tuple[str, Callable[[], object]]:
     def loss(x: Any, batch: Any) -> Any:
         return 0.5 * jnp.sum(batch * x * x)
 
-    try:
-        from fosi.jax_optim.lanczos_algorithm import lanczos_alg
-    except ImportError:
+    lanczos_alg = published_lanczos(jax)
+    if lanczos_alg is None:
         start = jax.random.normal(jax.random.PRNGKey(0), (n,), dtype=jnp.float64)
         jitted = jax.jit(lambda diagonal, v: plain_jax_ese(jax, lambda x: diagonal * x, v))
         return "a plain jitted JAX Lanczos", lambda: jax.block_until_ready(jitted(matrix, start))
@@ -190,8 +193,9 @@ def accuracy_and_memory(name: str, d: np.ndarray) -> None:
 
 def main() -> None:
     """Print every figure."""
-    dear_operator("quadratic n = 1500", *quadratic(1500))
-    dear_operator("softmax 7850", *softmax(1000, 784, 10))
+    dear_operator(quadratic(1500))
+    dear_operator(logistic(7850, 1000))
+    dear_operator(softmax(784, 10, 1000))
     for spectrum in (outliers, equally_spaced):
         name = spectrum.__name__.replace("_", " ")
         for n in (10**5, 10**6):

@@ -89,7 +89,8 @@ def lanczos(
     """Run the Lanczos process (module docstring; FOSI paper, Algorithm 1).
 
     Args:
-        hvp: maps a vector v (n,) to H v, in the dtype of `start`, for one fixed symmetric H.
+        hvp: maps a vector v (n,), which it leaves as it is, to H v in the dtype of `start`, for one fixed
+            symmetric H.
         start: first direction, (n,) float32 or float64, finite and not zero; its length does not matter.
         steps: most rows to make, at least 1; never more than n are made.
         restart_until: after a breakdown, go on while fewer rows than this exist. The fresh vector comes

@@ -102,7 +102,8 @@ def extreme_spectrum(
     Holds at most m + 4 vectors of n float64 at a time, beside what `hvp` needs.
 
     Args:
-        hvp: maps a vector v (n,) to H v, in the dtype of `start`, for one fixed symmetric H.
+        hvp: maps a vector v (n,), which it leaves as it is, to H v in the dtype of `start`, for one fixed
+            symmetric H.
         start: first direction, (n,) float32 or float64, finite and not zero.
         largest: k, at least 0.
         smallest: l, at least 0; k + l at most n. With k = l = 0 nothing is computed.
