@@ -7,9 +7,9 @@ registered through autograd's public extension interface when this module is imp
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
-from math import prod
 from typing import Any
 
 import autograd.numpy.numpy_wrapper as anp
@@ -25,7 +25,7 @@ from autograd.extend import (
     vspace,
 )
 from autograd.numpy.numpy_boxes import ArrayBox
-from autograd.numpy.numpy_vjps import balanced_eq, matmul_vjp_0, matmul_vjp_1, unbroadcast_f
+from autograd.numpy.numpy_vjps import balanced_eq, matmul_vjp_0, matmul_vjp_1, replace_zero, unbroadcast_f
 from autograd.tracer import trace_primitives_map
 
 from refopt.arrays import Array, namespace
@@ -51,7 +51,7 @@ def _sum_rule(ans: Array, x: Array, axis: Any = None, keepdims: bool = False, **
 
 
 def _mean_rule(ans: Array, x: Array, axis: Any = None, keepdims: bool = False, **_: Any) -> Callable:
-    count = prod(anp.shape(x)) // max(prod(anp.shape(ans)), 1)
+    count = math.prod(anp.shape(x)) // max(math.prod(anp.shape(ans)), 1)
     return lambda g: _spread(g / count, x, axis)
 
 
@@ -118,7 +118,26 @@ defjvp(
 defvjp(anp.broadcast_to, lambda ans, x, shape: unbroadcast_f(x, lambda g: g))
 
 
-# ---- products ----
+# ---- powers and products ----
+
+
+def log_of_base(x: Array) -> Any:
+    """The logarithm of the base of a power, 0 for a base of 0; a Python number stays one."""
+    if isinstance(x, (int, float)):
+        return math.log(x) if x else 0.0
+    return anp.log(replace_zero(x, 1.0))
+
+
+defvjp(
+    anp.power,
+    lambda ans, x, y: unbroadcast_f(x, lambda g: g * y * x ** anp.where(y, y - 1, 1.0)),
+    lambda ans, x, y: unbroadcast_f(y, lambda g: g * log_of_base(x) * ans),
+)
+defjvp(
+    anp.power,
+    lambda g, ans, x, y: g * y * x ** anp.where(y, y - 1, 1.0),
+    lambda g, ans, x, y: g * log_of_base(x) * ans,
+)
 
 
 def _dot_rule(argnum: int, matmul_rule: Callable) -> Callable:
@@ -165,7 +184,16 @@ def _tensordot_rule(argnum: int, ans: Array, a: Array, b: Array, axes: Any = 2) 
 
 defvjp(anp.tensordot, partial(_tensordot_rule, 0), partial(_tensordot_rule, 1))
 
-# ---- indexing and joining ----
+# ---- permuting, indexing and joining ----
+
+
+def _transpose_rule(ans: Array, x: Array, axes: Any = None) -> Callable:
+    """The inverse permutation, as a tuple."""
+    inverse = None if axes is None else tuple(sorted(range(len(axes)), key=lambda i: axes[i] % len(axes)))
+    return lambda g: anp.transpose(g, inverse)
+
+
+defvjp(anp.transpose, _transpose_rule)
 
 
 def is_basic(index: Any) -> bool:

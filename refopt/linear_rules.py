@@ -18,7 +18,7 @@ from autograd.core import VSpace
 from autograd.numpy import numpy_vjps
 from autograd.numpy.numpy_boxes import ArrayBox
 
-from refopt.autograd_rules import join, share, where
+from refopt.autograd_rules import join, log_of_base, share, where
 
 IDENTITY = None
 """As a coefficient: one. As a map: the tangent itself."""
@@ -47,11 +47,10 @@ PARTIALS: dict[Any, tuple[Callable[..., Any] | None, ...]] = {
     anp.multiply: (lambda ans, x, y: y, lambda ans, x, y: x),
     anp.divide: _QUOTIENT,
     anp.true_divide: _QUOTIENT,
-    anp.power: (_power_base, lambda ans, x, y: anp.log(numpy_vjps.replace_zero(x, 1.0)) * ans),
+    anp.power: (_power_base, lambda ans, x, y: log_of_base(x) * ans),
     anp.maximum: _EXTREME,
     anp.minimum: _EXTREME,
     anp.logaddexp: (lambda ans, x, y: anp.exp(x - ans), lambda ans, x, y: anp.exp(y - ans)),
-    anp.hypot: (lambda ans, x, y: x / ans, lambda ans, x, y: y / ans),
     anp.negative: (_minus_one,),
     anp.abs: _ABS,
     anp.fabs: _ABS,
@@ -71,7 +70,6 @@ PARTIALS: dict[Any, tuple[Callable[..., Any] | None, ...]] = {
     anp.sqrt: (lambda ans, x: 0.5 / ans,),
     VSpace.add: (None, _one, _one),
     VSpace.mut_add: (None, _one, _one),
-    VSpace.covector: (None, _one),
 }
 
 
@@ -114,8 +112,6 @@ def _joined(node: Any) -> Callable[..., Any]:
 _FRESH = ("matmul", "dot", "tensordot", "inner", "outer", "cross", "kron", "roll", "repeat", "tile", "cumsum")
 _VIEWS = ("transpose", "swapaxes", "moveaxis", "rollaxis", "squeeze", "expand_dims", "diagonal", "einsum")
 _fresh = [getattr(anp, name) for name in _FRESH] + [
-    numpy_vjps.dot_adjoint_0,
-    numpy_vjps.dot_adjoint_1,
     numpy_vjps.tensordot_adjoint_0,
     numpy_vjps.tensordot_adjoint_1,
     anp._primitive_mean,

@@ -1,4 +1,4 @@
-"""The lanes: a test that takes `lane` runs on each array library, `derivative_lane` on those autograd traces."""
+"""The lanes: `lane` runs a test on each array library, `derivative_lane` on those autograd traces."""
 
 from __future__ import annotations
 

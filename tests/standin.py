@@ -1,9 +1,9 @@
 """A device array without a device: host memory inside, the manners of CuPy outside.
 
 The traits that it copies, each held by a test in test_arrays.py that fails when the trait is removed:
-`__array__` raises; a `numpy.ndarray` operand, 0-d included, raises; `__array_ufunc__` returns NotImplemented for
-an autograd box; `__array_function__` answers for its own type alone; reductions return 0-d arrays of its own
-type; `.view(numpy.ndarray)` raises; `own @ box` raises; `.device` exists; there is an `__array_namespace__`.
+`__array__` raises; a `numpy.ndarray` operand, 0-d included, raises; `__array_ufunc__` returns NotImplemented
+for an autograd box; `__array_function__` answers for its own type alone; reductions return 0-d arrays of its
+own type; `.view(numpy.ndarray)` raises; `own @ box` raises; `.device` exists; so does `__array_namespace__`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ import numpy as np
 SCALARS = (bool, int, float, complex, np.generic)
 # Names that NumPy may dispatch to: only those that CuPy has under the same name, none that NumPy 2 added.
 DISPATCHED = frozenset(
-    "all any amax amin argmax argmin argsort array_equal atleast_1d broadcast_to clip concatenate cumsum diag "
-    "diagonal dot einsum empty_like expand_dims full_like imag inner iscomplexobj max mean min moveaxis ndim "
-    "ones_like outer prod ravel real repeat reshape result_type roll shape size sort split squeeze stack std sum "
-    "swapaxes take tensordot tile trace transpose tril triu var where zeros_like".split()  # noqa: SIM905
+    """
+    all any amax amin argmax argmin argsort array_equal atleast_1d broadcast_to clip concatenate cumsum
+    diag diagonal dot einsum empty_like expand_dims full_like imag inner iscomplexobj max mean min moveaxis
+    ndim ones_like outer prod ravel real repeat reshape result_type roll shape size sort split squeeze stack
+    std sum swapaxes take tensordot tile trace transpose tril triu var where zeros_like
+    """.split()  # noqa: SIM905  ninety quotation marks would not help to read it
 )
 METHODS = (
     "sum",
@@ -254,6 +256,8 @@ class StandinNamespace:
                 raise ValueError(f"unknown device {device!r}")
             return wrap(found(*unwrap(args), **unwrap_values(kwargs)))
 
+        if isinstance(found, np.ufunc):
+            call.at = _at(found)  # type: ignore[attr-defined]
         return call
 
     def asarray(self, values: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Any:
@@ -264,6 +268,11 @@ class StandinNamespace:
             return StandinArray(np.array(values, dtype=dtype))
         dtype = values.dtype if dtype is None else dtype
         return values if values.dtype == dtype and not copy else values.astype(dtype)
+
+
+def _at(ufunc: np.ufunc) -> Any:
+    """A ufunc's unbuffered in-place form."""
+    return lambda array, index, x: ufunc.at(array._host, unwrap(index), unwrap(x))
 
 
 xp = StandinNamespace()
