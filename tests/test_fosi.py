@@ -181,6 +181,22 @@ def test_estimates_come_at_t_at_least_w_with_t_minus_w_divisible_by_the_period(w
     assert f.products == 3 * len(expected)  # m = min(n, 4) = 3
 
 
+def test_the_estimate_follows_its_settings():
+    # one Krylov space holds one copy of the 5; two steps from a start along no eigenvector make two products
+    f, theta = quadratic(HOST, np.diag([5.0, 5.0, 3.0, 1.0])), np.ones(4)
+    vector = np.array([1.0, 2.0, 3.0, 4.0])
+    for settings, values, products in (
+        ({}, [5, 3], 3),
+        ({"multiplicity": "full"}, [5, 5], 4),
+        ({"steps": 2}, None, 2),
+    ):
+        optimizer = Fosi(base=GD, largest=2, **settings)
+        spectrum = optimizer.step(f, theta, optimizer.init(theta, vector)).spectrum
+        assert spectrum.products == products
+        if values:
+            np.testing.assert_allclose(spectrum.eigenvalues, values, rtol=0, atol=8 * ROUNDING)
+
+
 def test_the_estimate_is_made_before_the_update_of_its_iteration():
     f = quadratic(HOST, np.diag([4.0, 1.0]))
     optimizer = Fosi(base=GD, largest=1, alpha=1.0, warmup=1)
@@ -520,6 +536,7 @@ def test_the_period_by_formula_is_rounded_before_it_is_rounded_up():
     assert refresh_period(40, 1.2) == 400  # float64 gives 400.00000000000006
     assert refresh_period(40, 1.3) == 267  # 266.67, up
     assert refresh_period(1, 100.0) == 1
+    assert refresh_period(1, 1e10) == 1  # 2e-10 is an integer but for 1e-9
 
 
 def test_the_period_from_latencies_keeps_to_the_overhead():

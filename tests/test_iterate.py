@@ -240,7 +240,8 @@ def test_progress_goes_to_standard_error_and_rich_is_loaded_only_for_it():
     code = (
         "import sys, numpy as np, refopt as ro\n"
         "f = ro.Derivatives(lambda x: ro.namespace(x).sum(x * x))\n"
-        "run = lambda **o: ro.minimize(f, ro.GradientDescent(learning_rate=0.1), np.ones(2), max_steps=5, **o)\n"
+        "gd = ro.GradientDescent(learning_rate=0.1)\n"
+        "run = lambda **o: ro.minimize(f, gd, np.ones(2), max_steps=5, **o)\n"
         "run()\n"
         "assert 'rich' not in sys.modules\n"
         "run(progress=True)\n"

@@ -113,6 +113,8 @@ def test_options_are_the_stopping_rules():
         found = scipy.optimize.minimize(fun, X0, jac=jac, method=method, options=options)
         assert found.message == outcome.value
         assert found.success
+    by_tol = scipy.optimize.minimize(fun, X0, jac=jac, method=method, tol=0.1)
+    assert by_tol.nit == found.nit > 3
 
 
 @pytest.mark.parametrize(
