@@ -14,6 +14,7 @@ from oracles.precision import (
     Matrix,
     Number,
     Vector,
+    add,
     dot,
     flat,
     largest,
@@ -96,12 +97,6 @@ def per_step(scale: Any, steps: int) -> list[Any]:
     return scale if isinstance(scale, list) else [scale] * steps
 
 
-def projector(columns: Matrix) -> Matrix:
-    """Return the sum of v v' over the given vectors (one a row)."""
-    rows = transpose(columns)
-    return [[dot(a, b) for b in rows] for a in rows]
-
-
 def cluster_vectors(matrix: Matrix, clusters: list[list[int]]) -> list[Matrix]:
     """Return, for each cluster, its eigenvectors (columns of the matrix) as rows."""
     columns = transpose(matrix)
@@ -121,10 +116,21 @@ def _moves(rule: Rule, name: str, base: Quantities, other: Quantities, scale: An
             cluster_vectors(other[name], base[rule.clusters]),
             strict=True,
         )
-        return [_amplification(projector(a), projector(b), mpf(1)) for a, b in pairs]
+        return [_turned(a, b) / UNIT for a, b in pairs]
     if base[name] != other[name]:
         raise ValueError(f"{name} is exact but changes under a perturbation of 2^{PERTURBATION}.")
     return mpf(0)
+
+
+def _turned(old: list[Vector], new: list[Vector]) -> Number:
+    """Size of the part of the new vectors outside the span of the old ones (orthonormal rows)."""
+    outside = []
+    for vector in new:
+        rest = vector
+        for u in old:
+            rest = add(rest, u, -dot(u, vector))
+        outside.append(norm(rest))
+    return norm(outside)
 
 
 def _amplification(a: Any, b: Any, scale: Any) -> Number:
@@ -185,16 +191,19 @@ def canonical(vectors: list[Vector]) -> list[Vector]:
 
     One vector: its largest entry (the first on ties) is made positive.
     """
-    p = projector(vectors)
     out: list[Vector] = []
-    tie = mpf(10) ** -30
+    tie = 1 + mpf(10) ** -30
+    rows = transpose(vectors)
+    left = [mp.fsum(x * x for x in row) for row in rows]
     for _ in vectors:
         pivot = 0
-        for i in range(len(p)):
-            if p[i][i] > p[pivot][pivot] * (1 + tie):
+        for i, size in enumerate(left):
+            if size > left[pivot] * tie:
                 pivot = i
-        root = mp.sqrt(p[pivot][pivot])
-        vector = [row[pivot] / root for row in p]
-        out.append(vector)
-        p = [[a - x * y for a, y in zip(row, vector, strict=True)] for row, x in zip(p, vector, strict=True)]
+        vector = [dot(row, rows[pivot]) for row in rows]
+        for v in out:
+            vector = add(vector, v, -v[pivot])
+        root = mp.sqrt(vector[pivot])
+        out.append([x / root for x in vector])
+        left = [a - b * b for a, b in zip(left, out[-1], strict=True)]
     return out

@@ -149,12 +149,13 @@ def _answers(case: Case, compute: Compute | None, rules: Mapping[str, Rule]) -> 
     scales = {n: scale_of(r, n, inputs, high) for n, r in singles.items() if isinstance(r, Close)}
     conditions = measure(case, compute, {n: singles[n] for n in singles}, scales)
     frozen_by_name = {n: _expectation(case, n, r, runs, conditions[n]) for n, r in singles.items()}
+    out = {}
     for name in [n for n in high if n in rules] + [n for n in rules if n not in high]:
         rule = rules[name]
         if isinstance(rule, OneOf):
             out[name] = {"kind": "any", "members": [frozen_by_name[m] for m in rule.members]}
-        elif name not in behaviours:
-            out[name] = frozen_by_name[name]
+        else:
+            out[name] = _behaviour(rule) if isinstance(rule, Behaviour) else frozen_by_name[name]
     return out
 
 
