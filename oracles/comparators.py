@@ -9,6 +9,7 @@ from oracles.problems import load
 from oracles.second_order import compute, defect, hard_cubic, hard_defect, spread
 
 METHOD = "comparators"
+SOURCES = ("second_order",)
 FLAGS = {
     "AbsEigenvalue": "saddle-free Newton divides by |lambda|; dividing by lambda walks to the saddle",
     "SaddleStep": "Newton's step goes to the stationary point of the model, whatever its kind",
@@ -21,7 +22,7 @@ FLAGS = {
     "Float32": "float32 in, float32 out",
     "BadInput": "settings or points for which no step is defined",
 }
-SOURCES = {
+CITATIONS = {
     "newton": "Newton's method with damping",
     "steepest_descent": "Cauchy 1847",
     "saddle_free_newton": "Dauphin et al. 2014, Algorithm 1 (exact)",
@@ -53,7 +54,7 @@ def _case(
         op="comparator_step",
         level="L3",
         group=optimizer,
-        source=f"{SOURCES[optimizer]}; problem {problem}",
+        source=f"{CITATIONS[optimizer]}; problem {problem}",
         comment=comment,
         flags=flags,
         dtype="float32" if what == "float32" else "float64",
@@ -76,11 +77,12 @@ LINE, CUBE, SINGLE = ("ExactLineStep",), ("CubicFactor",), ("Float32",)
 NETWORK, FLAT = "tanh-network-18", "quadratic-singular-rotated-20"
 # fmt: off
 # (what, problem, start, settings, flags, comment)
-TABLE: dict[str, tuple[tuple[str, str, str, dict[str, Any], tuple[str, ...], str], ...]] = {
+TABLE: dict[str, tuple[tuple[Any, ...], ...]] = {
     "newton": (
-        ("", "quadratic-figure1", "default", ONE, WHOLE, "one step lands on the minimizer of a quadratic"),
+        ("", "quadratic-figure1", "default", ONE, WHOLE, "one step lands on the minimizer"),
         ("", "quadratic-blocks-12", "default", ONE, WHOLE, "a minimizer that is not the origin"),
-        ("damped", "quadratic-blocks-12", "default", {"alpha": 0.01}, ("Damping",), "alpha shortens the step"),
+        ("damped", "quadratic-blocks-12", "default", {"alpha": 0.01}, ("Damping",),
+         "alpha shortens the step"),
         ("", "quadratic-indefinite-6", "default", ONE, WHOLE, "lands on the saddle, uphill too"),
         ("", "rosenbrock-2", "default", ONE, WHOLE, "far from the minimizer f may rise"),
         ("ridge", "rosenbrock-2", "ridge", ONE, WHOLE, "one negative eigenvalue"),
@@ -112,7 +114,7 @@ TABLE: dict[str, tuple[tuple[str, str, str, dict[str, Any], tuple[str, ...], str
     ),
     "cubic_newton": (
         ("", "quadratic-figure1", "default", {"lipschitz": 1.0}, CUBE, "shorter than Newton's step"),
-        ("", "quadratic-indefinite-6", "default", {"lipschitz": 2.0}, CUBE, "shift past the lowest eigenvalue"),
+        ("", "quadratic-indefinite-6", "default", {"lipschitz": 2.0}, CUBE, "shifted past the lowest one"),
         ("weak", "logistic-7x4", "default", {"lipschitz": 1e-3}, CUBE, "nearly Newton's step"),
         ("", "logistic-7x4", "default", {"lipschitz": 1.0}, CUBE, "convex, not quadratic"),
         ("", "rosenbrock-2", "default", {"lipschitz": 2880.0}, CUBE, "a large third derivative"),
@@ -140,7 +142,7 @@ def _hard(what: str, problem: str, theta: list[float], strength: float, moved: s
         op="comparator_step",
         level="L3",
         group="cubic_newton",
-        source=f"{SOURCES['cubic_newton']}; problem {problem}",
+        source=f"{CITATIONS['cubic_newton']}; problem {problem}",
         comment=comment,
         flags=("HardCase",),
         inputs={

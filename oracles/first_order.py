@@ -7,6 +7,7 @@ contract equally (`rates`). Each answer is checked at every build against the te
 """
 
 from oracles import (
+    first_order_corners,
     first_order_directions,
     first_order_refusals,
     first_order_runs,
@@ -15,10 +16,22 @@ from oracles import (
 )
 from oracles.case import Case
 
-PARTS = (first_order_steps, first_order_directions, first_order_runs, rates, first_order_refusals)
+PARTS = (
+    first_order_steps,
+    first_order_corners,
+    first_order_directions,
+    first_order_runs,
+    rates,
+    first_order_refusals,
+)
 
 METHOD = "first_order"
+SOURCES = (
+    *(part.__name__.removeprefix("oracles.") for part in PARTS),
+    *("averages", "recurrence", "variants", "eigenruns", "first_order_settings"),
+)
 FLAGS = {
+    "GradientStep": "-eta g: the sign, the rate, and the gradient of the current point",
     "BiasCorrection": "1 - beta^t with t counted from 1; off by one, left out, or applied to one moment only",
     "EpsilonPlace": "epsilon outside the root, after the correction; elsewhere small gradients differ",
     "EpsilonMissing": "a zero second moment gives 0/0 without epsilon",

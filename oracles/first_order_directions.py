@@ -6,7 +6,7 @@ from oracles import recurrence
 from oracles.averages import direction, fresh, memories
 from oracles.bases import draws
 from oracles.case import Case, Check, Close, Quantities
-from oracles.first_order_settings import FORM, OPTIMIZERS, SOURCES, moved, settings_of
+from oracles.first_order_settings import CITATIONS, FORM, OPTIMIZERS, TERMS, moved, settings_of
 from oracles.precision import round_float32
 
 N = 3
@@ -63,18 +63,20 @@ def _directions(
 ) -> Case:
     inputs = {"optimizer": optimizer, "settings": settings_of(optimizer, dtype, **changes)}
     inputs |= _given(seed, steps, dtype, sizes)
-    why = "a sum over the steps so far with decaying weights: about ten terms count"
+    why = (
+        "a sum over the steps so far with decaying weights; for Adam 1 - beta2^t loses three digits at first"
+    )
     return Case(
         id=f"first_order.base_directions.L4.{optimizer.replace('_', '-')}-{what}",
         op="base_directions",
         level="L4",
-        source=SOURCES[optimizer],
+        source=CITATIONS[optimizer],
         comment=comment,
         flags=flags,
         dtype=dtype,
         inputs=inputs,
         compute=compute_directions,
-        rules={"directions": Close(terms=4, axis="step", why=why)},
+        rules={"directions": Close(terms=max(4, TERMS[optimizer]), axis="step", why=why)},
         perturb=moved(inputs),
         checks=[Check("textbook recurrence", _directions_defect)],
     )

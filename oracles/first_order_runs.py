@@ -7,7 +7,7 @@ from mpmath import mpf
 from oracles import eigenruns, rates, recurrence
 from oracles.averages import CLOSED_FORM, direction, fresh, memories
 from oracles.case import Case, Check, Close, Quantities, Rule
-from oracles.first_order_settings import FORM, OPTIMIZERS, SOURCES, moved, settings_of
+from oracles.first_order_settings import CITATIONS, FORM, TERMS, moved, settings_of
 from oracles.precision import add, floats
 from oracles.problems import load
 from oracles.quadratic import Quadratic
@@ -55,13 +55,16 @@ def _power_defect(inputs: dict[str, Any], outputs: Quantities) -> Any:
     return recurrence.defect(eigenruns.energy(problem, last), outputs["values"][-1])
 
 
-def _run_rules(n: int, names: tuple[str, ...]) -> dict[str, Rule]:
-    why = f"one step costs about {n} rounded operations per component; its effect later is in the condition"
+def _run_rules(optimizer: str, n: int, names: tuple[str, ...]) -> dict[str, Rule]:
+    terms = max(2 * n, TERMS[optimizer])
+    why = (
+        f"one step costs about {terms} rounding errors per component; their effect later is in the condition"
+    )
     scale: dict[str, Any] = {
         "thetas": lambda inputs, outputs: max(max(abs(x) for x in theta) for theta in outputs["thetas"]),
         "values": lambda inputs, outputs: max(abs(x) for x in outputs["values"]),
     }
-    return {name: Close(scale=scale[name], terms=2 * n, axis="step", why=why) for name in names}
+    return {name: Close(scale=scale[name], terms=terms, axis="step", why=why) for name in names}
 
 
 def run_case(
@@ -71,9 +74,7 @@ def run_case(
     steps: int,
     comment: str,
     *,
-    flags: tuple[str, ...],
     long: bool = False,
-    start: str = "default",
     **changes: Any,
 ) -> Case:
     """Build the case of a free run; a `long` one keeps the values alone."""
@@ -82,7 +83,7 @@ def run_case(
         "problem": problem,
         "optimizer": optimizer,
         "settings": settings_of(optimizer, **changes),
-        "theta": chosen.start(start),
+        "theta": chosen.start(),
         "steps": steps,
     }
     names = ("values",) if long else ("thetas", "values")
@@ -95,15 +96,49 @@ def run_case(
         op="base_run",
         level="L4",
         group=f"base_run-{'quadratic' if quadratic else problem.split('-')[0]}",
-        source=f"{SOURCES[optimizer]}; problem {problem}",
+        source=f"{CITATIONS[optimizer]}; problem {problem}",
         comment=comment,
-        flags=flags,
+        flags=("OptimalRate",) if what == "optimal" else FORM[optimizer],
         inputs=inputs,
         compute=compute_values if long else compute_run,
-        rules=_run_rules(chosen.n if chosen.n < 100 else 10, names),
+        rules=_run_rules(optimizer, chosen.n if chosen.n < 100 else 10, names),
         perturb=moved(inputs),
         checks=[check],
     )
+
+
+def best(optimizer: str) -> dict[str, float]:
+    """Return the optimal settings for a spectrum in [1, 10], rounded to float64."""
+    found = rates.compute(
+        {"optimizer": optimizer, "largest_eigenvalue": mpf(10), "smallest_eigenvalue": mpf(1)}
+    )
+    return {name: floats(value) for name, value in found.items() if name != "contraction"}
+
+
+BY_HAND = "Figure 1's quadratic from the paper's start: eigenvalues 4 and 1, by hand"
+ESCAPE = "three negative eigenvalues: the iterates leave the saddle, momentum speeds the escape"
+ENDS = "optimal settings for a spectrum in [1, 10]: double roots at the ends"
+CURVES = "the curvature changes along the way: gradients are taken at each new point"
+GD, HB, NAG = "gradient_descent", "heavy_ball", "nesterov"
+BEST = {name: best(name) for name in (GD, HB, NAG)}
+# fmt: off
+# (what, problem, steps, settings of each optimizer, comment)
+TABLE: tuple[tuple[str, str, int, dict[str, Any], str], ...] = (
+    ("figure1", "quadratic-figure1", 16,
+     {GD: 0.3, HB: 0.1, NAG: 0.1, "adam": 0.1, "adamw": 0.1, "rmsprop": 0.05}, BY_HAND),
+    ("optimal", "quadratic-psd-ten", 20, BEST, ENDS),
+    ("indefinite", "quadratic-indefinite-6", 12, {GD: 0.05, HB: 0.05, NAG: 0.05}, ESCAPE),
+    ("blocks", "quadratic-blocks-12", 12, {NAG: 0.05}, "a linear term: the minimiser is not the origin"),
+    ("offdiagonal", "quadratic-offdiagonal-2", 30, {"adam": 0.1}, "errata E5: Adam alone"),
+    ("rosenbrock", "rosenbrock-2", 15,
+     {GD: 5e-4, HB: 1e-4, NAG: 1e-4, "adam": 0.05, "rmsprop": 0.02}, CURVES),
+    ("logistic", "logistic-7x4", 15,
+     {GD: 0.5, HB: 0.1, NAG: 0.1, "adam": 0.1, "adamw": 0.1, "rmsprop": 0.05}, CURVES),
+    ("tanh-network", "tanh-network-18", 15, {GD: 0.2, HB: 0.05, "adam": 0.02}, CURVES),
+    ("log-cosh", "log-cosh-6", 15, {NAG: 0.1, "rmsprop": 0.1}, CURVES),
+    ("himmelblau", "himmelblau", 15, {HB: 0.002}, CURVES),
+)
+# fmt: on
 
 
 def _paper() -> list[Case]:
@@ -112,157 +147,23 @@ def _paper() -> list[Case]:
     values = load(name).eigenvalues
     plain = floats(2 / (max(values) + min(values)))
     ball = floats(2 / (max(values) ** 0.5 + min(values) ** 0.5) ** 2)
-    comment = "section 4.3 with lambda_1 = 5: the largest component flips its sign, condition number 1e18"
+    short = "section 4.3 with lambda_1 = 5: the largest component flips its sign, condition number 1e18"
     long = "f along 200 steps, from eigen-coordinates; the end is the base line of the paper's Figure 3"
-    return [
-        run_case(
-            "paper-5", "gradient_descent", name, 4, comment, flags=("OptimalRate",), learning_rate=plain
-        ),
-        run_case("paper-5", "heavy_ball", name, 4, comment, flags=("MomentumForm",), learning_rate=ball),
-        run_case("paper-5", "adam", name, 4, comment, flags=("BiasCorrection",), learning_rate=0.05),
-        run_case(
-            "paper-5-200",
-            "gradient_descent",
-            name,
-            200,
-            long,
-            flags=("OptimalRate",),
-            long=True,
-            learning_rate=plain,
-        ),
-        run_case(
-            "paper-5-200",
-            "heavy_ball",
-            name,
-            200,
-            long,
-            flags=("MomentumForm",),
-            long=True,
-            learning_rate=ball,
-        ),
+    out = [
+        run_case("paper-5", optimizer, name, 4, short, learning_rate=rate)
+        for optimizer, rate in ((GD, plain), (HB, ball), ("adam", 0.05))
     ]
-
-
-def _quadratics() -> list[Case]:
-    out = []
-    rate = {
-        "gradient_descent": 0.3,
-        "heavy_ball": 0.1,
-        "nesterov": 0.1,
-        "adam": 0.1,
-        "adamw": 0.1,
-        "rmsprop": 0.05,
-    }
-    for optimizer in OPTIMIZERS:
-        comment = "Figure 1's quadratic from the paper's start: eigenvalues 4 and 1, by hand"
-        out.append(
-            run_case(
-                "figure1",
-                optimizer,
-                "quadratic-figure1",
-                16,
-                comment,
-                flags=FORM[optimizer],
-                learning_rate=rate[optimizer],
-            )
-        )
-    for optimizer in ("gradient_descent", "heavy_ball", "nesterov"):
-        best = floats(list(rates_of(optimizer, 10.0, 1.0)))
-        changes = dict(zip(("learning_rate", "momentum"), best, strict=False))
-        comment = "optimal settings for a spectrum in [1, 10]: double roots at the ends"
-        out.append(
-            run_case(
-                "optimal", optimizer, "quadratic-psd-ten", 20, comment, flags=("OptimalRate",), **changes
-            )
-        )
-        comment = "three negative eigenvalues: the iterates leave the saddle, momentum speeds the escape"
-        out.append(
-            run_case(
-                "indefinite",
-                optimizer,
-                "quadratic-indefinite-6",
-                12,
-                comment,
-                flags=FORM[optimizer],
-                learning_rate=0.05,
-            )
-        )
-    comment = "a linear term: the minimiser is not the origin"
-    out.append(
-        run_case(
-            "blocks",
-            "nesterov",
-            "quadratic-blocks-12",
-            12,
-            comment,
-            flags=("NesterovForm",),
-            learning_rate=0.05,
-        )
-    )
-    comment = "the counterexample of claim E5: Adam alone"
-    out.append(
-        run_case(
-            "offdiagonal",
-            "adam",
-            "quadratic-offdiagonal-2",
-            30,
-            comment,
-            flags=("BiasCorrection",),
-            learning_rate=0.1,
-        )
-    )
-    return out
-
-
-def rates_of(optimizer: str, largest: float, smallest: float) -> tuple[Any, ...]:
-    """Return the optimal rate, and the momentum where there is one."""
-    answer = rates.compute(
-        {"optimizer": optimizer, "largest_eigenvalue": mpf(largest), "smallest_eigenvalue": mpf(smallest)}
-    )
-    return (
-        (answer["learning_rate"], answer["momentum"]) if "momentum" in answer else (answer["learning_rate"],)
-    )
-
-
-CURVED = {
-    "rosenbrock-2": {
-        "gradient_descent": 5e-4,
-        "heavy_ball": 1e-4,
-        "nesterov": 1e-4,
-        "adam": 0.05,
-        "rmsprop": 0.02,
-    },
-    "logistic-7x4": {
-        "gradient_descent": 0.5,
-        "heavy_ball": 0.1,
-        "nesterov": 0.1,
-        "adam": 0.1,
-        "adamw": 0.1,
-        "rmsprop": 0.05,
-    },
-    "tanh-network-18": {"gradient_descent": 0.2, "heavy_ball": 0.05, "adam": 0.02},
-    "log-cosh-6": {"nesterov": 0.1, "rmsprop": 0.1},
-    "himmelblau": {"heavy_ball": 0.002},
-}
-
-
-def _curved() -> list[Case]:
-    comment = "the curvature changes along the way: gradients are taken at each new point"
-    return [
-        run_case(
-            problem.rsplit("-", 1)[0],
-            optimizer,
-            problem,
-            15,
-            comment,
-            flags=FORM[optimizer],
-            learning_rate=rate,
-        )
-        for problem, chosen in CURVED.items()
-        for optimizer, rate in chosen.items()
+    return out + [
+        run_case("paper-5-200", optimizer, name, 200, long, long=True, learning_rate=rate)
+        for optimizer, rate in ((GD, plain), (HB, ball))
     ]
 
 
 def cases() -> list[Case]:
     """Return the cases of free runs."""
-    return [*_quadratics(), *_paper(), *_curved()]
+    out = []
+    for what, problem, steps, chosen, comment in TABLE:
+        for optimizer, settings in chosen.items():
+            given = settings if isinstance(settings, dict) else {"learning_rate": settings}
+            out.append(run_case(what, optimizer, problem, steps, comment, **given))
+    return [*out, *_paper()]

@@ -6,7 +6,7 @@ from typing import Any
 from oracles.averages import fresh
 
 OPTIMIZERS = ("gradient_descent", "heavy_ball", "nesterov", "adam", "adamw", "rmsprop")
-SOURCES = {
+CITATIONS = {
     "gradient_descent": "Cauchy 1847",
     "heavy_ball": "Polyak 1964, eq. 9",
     "nesterov": "Nesterov 1983, in the form of Sutskever et al. 2013, eqs. 3-4",
@@ -32,10 +32,10 @@ SINGLE: dict[str, Any] = {
     "decay": 0.875,
     "epsilon_inside": False,
 }
-TERMS = {"gradient_descent": 1, "heavy_ball": 2, "nesterov": 2, "adam": 4, "adamw": 4, "rmsprop": 4}
+TERMS = {"gradient_descent": 1, "heavy_ball": 2, "nesterov": 2, "adam": 32, "adamw": 32, "rmsprop": 4}
 MOVED = ("theta", "gradient", "gradients", "thetas", "state", "problem", "spectrum", "lanczos_start")
 FORM = {
-    "gradient_descent": (),
+    "gradient_descent": ("GradientStep",),
     "heavy_ball": ("MomentumForm",),
     "nesterov": ("NesterovForm",),
     "adam": ("BiasCorrection",),

@@ -65,11 +65,16 @@ def _excess(optimizer: str, L: Number, m: Number, eta: Number) -> Number:
     return 1 - s - (b + mp.sqrt(b * b + 4 * beta * r)) / 2
 
 
+def optimal_rate(optimizer: str, L: Number, m: Number) -> Number:
+    """Return eta*, by bisection; m may be 0."""
+    highest = {"gradient_descent": 4 / L, "heavy_ball": 8 / L, "nesterov": min(2 / L, 1 / m) if m else 2 / L}
+    return bisect(lambda eta: _excess(optimizer, L, m, eta), 1 / L, highest[optimizer])
+
+
 def compute(inputs: dict[str, Any]) -> Quantities:
     """Return rate, momentum (where there is one) and contraction."""
     optimizer, L, m = inputs["optimizer"], inputs["largest_eigenvalue"], inputs["smallest_eigenvalue"]
-    highest = {"gradient_descent": 2 / L, "heavy_ball": 4 / L, "nesterov": min(2 / L, 1 / m)}[optimizer]
-    eta = bisect(lambda x: _excess(optimizer, L, m, x), 1 / L, highest)
+    eta = optimal_rate(optimizer, L, m)
     s = mp.sqrt(eta * m)
     if optimizer == "gradient_descent":
         return {"learning_rate": eta, "contraction": 1 - eta * m}

@@ -1,0 +1,230 @@
+"""Single FOSI steps from a given spectrum and state (L3).
+
+Another route than the update's sweeps: with the matrices N = V V' and K = alpha V diag(u) V' the step is
+
+    d1 = -K g1_filtered,    d2 = scaling (I - N) d_b(g2),    g2 = (I - N) g,
+
+V being taken as it is given, orthonormal to rounding. The check is Lemma 1's form theta - P^-1 g: the
+complement's basis W is made explicit and P^-1 = [V W] blkdiag(alpha diag u, scaling eta M) [V W]',
+M = W' diag(q) W, with q read off the base. It needs no eigenpairs: any orthonormal V and any u serve.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from mpmath import mpf
+
+from oracles.averages import decayed, direction, fresh, memories
+from oracles.case import Array, Case, Check, Close, Exact, Quantities, Rule
+from oracles.first_order_settings import CITATIONS, TERMS, first_state, settings_of
+from oracles.fosi_scaling import rate_scaling
+from oracles.fosi_split import complement_of, curvature_inverse, default_epsilon, filter_of, filtered
+from oracles.precision import (
+    Matrix,
+    Number,
+    Vector,
+    add,
+    dot,
+    matmul,
+    matvec,
+    norm,
+    subtract,
+    times,
+    transpose,
+)
+
+SETTINGS: dict[str, Any] = {
+    "alpha": 1.0,
+    "newton_momentum": "none",
+    "newton_decay": None,
+    "scaling": "ratio",
+    "max_scaling": 3.0,
+    "max_residual": 0.0078125,
+    "epsilon": 2.0**-33,
+}
+
+
+def _pairs(inputs: Mapping[str, Any], dtype: str) -> tuple[Matrix, Vector, Number]:
+    """Return V (n, k+l), u and the scaling."""
+    given, settings = inputs["spectrum"], inputs["settings"]
+    epsilon = default_epsilon(dtype) if settings["epsilon"] is None else settings["epsilon"]
+    scaling = rate_scaling(
+        inputs["base"]["optimizer"], given["eigenvalues"], given["residuals"],
+        given["num_largest"], given["num_smallest"], settings,
+    )  # fmt: skip
+    return given["eigenvectors"], curvature_inverse(given["eigenvalues"], epsilon), scaling
+
+
+def compute(dtype: str, inputs: dict[str, Any]) -> Quantities:
+    """Return every quantity of the step, from the dense matrices N and K."""
+    g, theta, settings = inputs["gradient"], inputs["theta"], inputs["settings"]
+    base, base_settings = inputs["base"]["optimizer"], inputs["base"]["settings"]
+    vectors, u, scaling = _pairs(inputs, dtype)
+    n = len(g)
+    rows = transpose(vectors) if u else []
+    inside = [[mpf(0)] * n for _ in range(n)]
+    newton = [[mpf(0)] * n for _ in range(n)]
+    for v, factor in zip(rows, u, strict=True):
+        for i in range(n):
+            for j in range(n):
+                inside[i][j] += v[i] * v[j]
+                newton[i][j] += settings["alpha"] * factor * v[i] * v[j]
+    outside = [[(i == j) - inside[i][j] for j in range(n)] for i in range(n)]
+    g1, g2 = matvec(inside, g), matvec(outside, g)
+    kind, decay, weight = filter_of(settings, base, base_settings)
+    state = inputs["state"]
+    velocity = state["newton_velocity"]
+    if kind != "none":
+        velocity = decayed(velocity, [g1], decay, weight)
+    g1_filtered = filtered(kind, decay, g1, velocity)
+    after = memories(base, base_settings, state["base"], [g2])
+    d_b = direction(base, base_settings, after, g2, theta)
+    d1 = times(mpf(-1), matvec(newton, g1_filtered))
+    d2 = times(scaling, matvec(outside, d_b))
+    return {
+        "scaling": scaling,
+        "gradient_in": g1,
+        "gradient_out": g2,
+        "newton_gradient": g1_filtered,
+        "newton_direction": d1,
+        "base_direction_raw": d_b,
+        "base_direction": d2,
+        "theta_next": add(theta, add(d1, d2)),
+        "state.newton_velocity": velocity,
+        **{f"state.base.{name}": value for name, value in after.items()},
+    }
+
+
+def compute_noise(dtype: str, inputs: dict[str, Any]) -> Quantities:
+    """Return what does not depend on rounding where g2 is nothing but that."""
+    found = compute(dtype, inputs)
+    names = (
+        "scaling",
+        "gradient_in",
+        "newton_direction",
+        "base_direction",
+        "theta_next",
+        "state.base.iteration",
+    )
+    return {name: found[name] for name in names}
+
+
+def lemma_defect(dtype: str, inputs: dict[str, Any], outputs: Quantities) -> Number:
+    """Compare theta_next with theta - P^-1 g, P^-1 as in Lemma 1 with an explicit basis of the complement."""
+    vectors, u, scaling = _pairs(inputs, dtype)
+    g, n = inputs["gradient"], len(inputs["gradient"])
+    rows = transpose(vectors) if u else []
+    w = complement_of(rows, n)
+    q = [
+        -d / x if x else mpf(0)
+        for d, x in zip(outputs["base_direction_raw"], outputs["gradient_out"], strict=True)
+    ]
+    middle = matmul([[a * b for a, b in zip(row, q, strict=True)] for row in w], transpose(w)) if w else []
+    inner = [dot(row, g) for row in w]
+    step = [mpf(0)] * n
+    for row, c in zip(w, matvec(middle, inner), strict=True):
+        step = add(step, row, scaling * c)
+    for v, factor in zip(rows, u, strict=True):
+        step = add(step, v, inputs["settings"]["alpha"] * factor * dot(v, g))
+    return norm(add(subtract(outputs["theta_next"], inputs["theta"]), step)) / norm(step)
+
+
+def _rules(base: str, n: int, zero: frozenset[str], noise: bool) -> dict[str, Rule]:
+    sweep = f"two sweeps over V: sums of n = {n} products"
+
+    def close(name: str, scale: Any, why: str) -> Close:
+        return Close(
+            scale=scale,
+            terms=max(n, TERMS[base]),
+            why=why + ("; 0 in exact arithmetic" if name in zero else ""),
+        )
+
+    def gradient(inputs: dict[str, Any], outputs: Quantities) -> Number:
+        return norm(inputs["gradient"]) + norm(inputs["state"]["newton_velocity"]) or mpf(1)
+
+    def step(inputs: dict[str, Any], outputs: Quantities) -> Number:
+        raw = norm(outputs["base_direction_raw"]) if "base_direction_raw" in outputs else mpf(1)
+        return norm(outputs["newton_direction"]) + raw * outputs["scaling"] or mpf(1)
+
+    def point(inputs: dict[str, Any], outputs: Quantities) -> Number:
+        return norm(inputs["theta"]) + step(inputs, outputs)
+
+    rules: dict[str, Rule] = {
+        "scaling": Close(scale=1.0, terms=4, why="a quotient of eigenvalues, of size 1"),
+        "gradient_in": close("gradient_in", gradient, sweep),
+        "gradient_out": close("gradient_out", gradient, sweep),
+        "newton_gradient": close("newton_gradient", gradient, sweep),
+        "newton_direction": close("newton_direction", step, f"{sweep}, measured by the whole step"),
+        "base_direction_raw": close(
+            "base_direction_raw", step, "the base's own operations, measured by the whole step"
+        ),
+        "base_direction": close("base_direction", step, f"{sweep}, measured by the whole step"),
+        "theta_next": close("theta_next", point, "two additions, measured by |theta| + |step|"),
+        "state.newton_velocity": close("state.newton_velocity", gradient, sweep),
+        "state.base.iteration": Exact(),
+    }
+    for name in fresh(base, 0):
+        if name != "iteration":
+            rules[f"state.base.{name}"] = close(name, lambda i, o, name=name: _memory(i, o, name), sweep)
+    if noise:
+        kept = (
+            "scaling",
+            "gradient_in",
+            "newton_direction",
+            "base_direction",
+            "theta_next",
+            "state.base.iteration",
+        )
+        return {name: rules[name] for name in kept}
+    return rules
+
+
+def _memory(inputs: dict[str, Any], outputs: Quantities, name: str) -> Number:
+    size = norm(inputs["gradient"])
+    own = norm(outputs[f"state.base.{name}"])
+    if name == "second_moment":
+        return own or size**2 or mpf(1)
+    return own + size or mpf(1)
+
+
+def step_case(
+    what: str, base: str, comment: str, flags: tuple[str, ...], *, spectrum: Mapping[str, Any],
+    gradient: list[float], theta: list[float], settings: Mapping[str, Any], rates: Mapping[str, Any],
+    state: Mapping[str, Any] | None = None, iteration: int = 0, dtype: str = "float64", noise: bool = False,
+) -> Case:  # fmt: skip
+    """Build a case; `state` holds newton_velocity and base where not zero, `noise` says that g2 is."""
+    n = len(theta)
+    no_decay = {"weight_decay": 0.0} if base == "adamw" else {}
+    ends = {"largest": spectrum["num_largest"], "smallest": spectrum["num_smallest"]}
+    before = {"newton_velocity": [0.0] * n, "base": first_state(base, n), **(state or {})}
+    inputs: dict[str, Any] = {
+        "settings": {**ends, **SETTINGS, **settings},
+        "base": {"optimizer": base, "settings": settings_of(base, dtype, **no_decay, **rates)},
+        "theta": theta,
+        "gradient": gradient,
+        "spectrum": dict(spectrum),
+        "state": {"iteration": iteration, **before},
+    }
+    chosen = compute_noise if noise else compute
+    memoryless = not state and not noise and inputs["settings"]["newton_momentum"] == "none" and any(gradient)
+    bound = mpf(10) ** (-13 if dtype == "float64" else -5)
+    lemma = Check("Lemma 1, for V orthonormal to rounding", partial(lemma_defect, dtype), bound)
+    return Case(
+        id=f"fosi.fosi_step.L3.{what}",
+        op="fosi_step",
+        level="L3",
+        group=f"fosi_step-{base}",
+        source=f"FOSI paper, Algorithm 2, UpdateStep, and Lemma 1; {CITATIONS[base]}",
+        comment=comment,
+        flags=flags,
+        dtype=dtype,
+        inputs=inputs,
+        compute=partial(chosen, dtype),
+        rules=_rules(base, n, frozenset(), noise),
+        perturb=("theta", "gradient", "spectrum", "state"),
+        checks=[lemma] if memoryless else (),
+    )
+
+
+EMPTY = Array((4, 0))
