@@ -45,6 +45,7 @@ BENIGN = (
                 "                u = self.row(i)\n"
                 "                w[:] = w - self.xp.matmul(u, w) * u\n"
                 "        measured = self.sweep(w, lambda s: w[s])\n"
+                "        return measured.norm\n"
                 "        for _ in range(0):",
             ),
         ),
@@ -56,9 +57,9 @@ BENIGN = (
         (
             change(
                 "orthonormal",
-                "MEASURED_ZERO * measured.norm:\n                return measured.norm",
+                "MEASURED_ZERO * measured.norm:\n                return measured.norm\n",
                 "MEASURED_ZERO * measured.norm:\n"
-                "                return self.remove(w, measured.coefficients).norm",
+                "                return self.remove(w, measured.coefficients).norm\n",
             ),
         ),
     ),

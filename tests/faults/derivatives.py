@@ -77,7 +77,7 @@ DERIVATIVE_FAULTS = (
         "The linear term of a quadratic is added.",
         "sign",
         "a quadratic with a linear term",
-        FIRST,
+        FIRST + COMPARATORS,
         (
             change(
                 "objectives",

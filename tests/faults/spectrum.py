@@ -37,7 +37,7 @@ SPECTRUM_FAULTS = (
             change(
                 "spectrum",
                 LARGEST,
-                "*sorted(range(m), key=lambda i: -abs(float(process.xp.linalg.eigh(T)[0][i])))[:num_largest]",
+                "*sorted(range(m), key=lambda i, theta=theta: -abs(float(theta[i])))[:num_largest]",
             ),
         ),
     ),
@@ -51,7 +51,7 @@ SPECTRUM_FAULTS = (
             change(
                 "spectrum",
                 SMALLEST,
-                "*sorted(sorted(range(m), key=lambda i: abs(float(process.xp.linalg.eigh(T)[0][i])))"
+                "*sorted(sorted(range(m), key=lambda i, theta=theta: abs(float(theta[i])))"
                 "[:num_smallest], reverse=True)",
             ),
         ),

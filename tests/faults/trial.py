@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import warnings
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 
@@ -54,7 +55,8 @@ def relevant(ops: Iterable[str]) -> list[Case]:
 def scores(cases: Iterable[Case], changes: tuple[Change, ...]) -> Generator[Score, None, None]:
     """Scores refopt with the changes planted, by a fresh adapter: nothing computed before is used again."""
     runner = Runner(functools.partial(InProcess, REFERENCE, None))
-    with planted(changes):
+    with planted(changes), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a fault may overflow; the answer is what is judged
         for case in cases:
             yield scoring.score(case, runner.ask(case), runner.hello.profile)
     runner.close()
