@@ -207,56 +207,33 @@ def check_finite(name: str, x: Array) -> None:
         raise ValueError(f"`{name}` holds {host[index]} at index {where}; every element must be finite")
 
 
-def _check_real(name: str, value: Any) -> None:
+def _check_number(name: str, value: Any, fits: Callable[[Any], bool], allowed: str) -> None:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"`{name}` is {value!r}; it must be a real number")
+    if not fits(value):
+        raise ValueError(f"`{name}` is {value!r}; it must be {allowed}")
 
 
 def check_positive(name: str, value: Any, *, allow_infinite: bool = False) -> None:
-    """Require a positive real number, finite unless `allow_infinite`.
-
-    Raises:
-        TypeError: when it is no real number.
-        ValueError: when it is out of range or NaN.
-    """
-    _check_real(name, value)
-    if not (value > 0 and (allow_infinite or value < math.inf)):
-        raise ValueError(
-            f"`{name}` is {value!r}; it must be positive{'' if allow_infinite else ' and finite'}"
-        )
+    """Require a positive real number, finite unless `allow_infinite`; raises TypeError or ValueError."""
+    if allow_infinite:
+        _check_number(name, value, lambda x: x > 0, "positive")
+    else:
+        _check_number(name, value, lambda x: 0 < x < math.inf, "positive and finite")
 
 
 def check_nonnegative(name: str, value: Any) -> None:
-    """Require a finite real number of at least 0.
-
-    Raises:
-        TypeError: when it is no real number.
-        ValueError: when it is negative, infinite or NaN.
-    """
-    _check_real(name, value)
-    if not 0 <= value < math.inf:
-        raise ValueError(f"`{name}` is {value!r}; it must be at least 0 and finite")
+    """Require a finite real number of at least 0; raises TypeError or ValueError."""
+    _check_number(name, value, lambda x: 0 <= x < math.inf, "at least 0 and finite")
 
 
 def check_fraction(name: str, value: Any) -> None:
-    """Require a real number in [0, 1).
-
-    Raises:
-        TypeError: when it is no real number.
-        ValueError: when it is out of range or NaN.
-    """
-    _check_real(name, value)
-    if not 0 <= value < 1:
-        raise ValueError(f"`{name}` is {value!r}; it must be at least 0 and less than 1")
+    """Require a real number in [0, 1); raises TypeError or ValueError."""
+    _check_number(name, value, lambda x: 0 <= x < 1, "at least 0 and less than 1")
 
 
 def check_count(name: str, value: Any, minimum: int) -> None:
-    """Require an integer of at least `minimum`.
-
-    Raises:
-        TypeError: when it is no integer (True and False are none).
-        ValueError: when it is too small.
-    """
+    """Require an integer of at least `minimum`; True and False are none; raises TypeError or ValueError."""
     try:
         count = operator.index(value)
     except TypeError:

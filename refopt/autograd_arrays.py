@@ -22,8 +22,9 @@ from autograd.extend import VSpace
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.tracer import isbox
 
+from refopt import autograd_rules as autograd_rules  # registers the rules
 from refopt.arrays import Array, device_of, namespace, register_box, unboxed
-from refopt.autograd_rules import concat, matrix_transpose, stack, vecdot
+from refopt.autograd_indexing import concat, matrix_transpose, stack, vecdot
 
 # ---- a new array type ----
 

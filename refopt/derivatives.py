@@ -37,14 +37,8 @@ from refopt.arrays import (
     require_symmetric,
 )
 from refopt.derivative_check import DerivativeCheck, check_derivatives, symmetry_defect
-from refopt.derivative_engines import (
-    DecayedEngine,
-    Engine,
-    GivenEngine,
-    Linearization,
-    TracedEngine,
-    require_tangent,
-)
+from refopt.derivative_engines import Engine, Linearization, TracedEngine, require_tangent
+from refopt.given_engines import DecayedEngine, GivenEngine
 
 __all__ = ["DerivativeCheck", "Derivatives", "Linearization", "symmetry_defect"]
 

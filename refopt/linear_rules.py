@@ -18,7 +18,8 @@ from autograd.core import VSpace
 from autograd.numpy import numpy_vjps
 from autograd.numpy.numpy_boxes import ArrayBox
 
-from refopt.autograd_rules import join, log_of_base, share, where
+from refopt.autograd_indexing import join
+from refopt.autograd_rules import log_of_base, sech_squared, sech_squared_slope, share, where
 
 IDENTITY = None
 """As a coefficient: one. As a map: the tangent itself."""
@@ -65,7 +66,8 @@ PARTIALS: dict[Any, tuple[Callable[..., Any] | None, ...]] = {
     anp.arctan: _INVERSE_SQUARE,
     anp.sinh: (lambda ans, x: anp.cosh(x),),
     anp.cosh: (lambda ans, x: anp.sinh(x),),
-    anp.tanh: (lambda ans, x: 1.0 / anp.cosh(x) ** 2,),
+    anp.tanh: (lambda ans, x: sech_squared(x),),
+    sech_squared: (sech_squared_slope,),
     anp.square: (lambda ans, x: 2 * x,),
     anp.sqrt: (lambda ans, x: 0.5 / ans,),
     VSpace.add: (None, _one, _one),

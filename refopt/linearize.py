@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from autograd.core import JVPNode, make_vjp, vspace
 from autograd.tracer import Node, getval, notrace_primitives, trace
 
-from refopt.arrays import Array
+from refopt.arrays import Array, namespace
 from refopt.tape_compiler import Step, compile_tape
 
 
@@ -62,7 +62,7 @@ class Tape(NamedTuple):
     def product(self, vector: Array) -> Array:
         """The Hessian at the traced point times `vector`, an array of the point's shape, dtype and device."""
         if self.result is None:
-            return vector * 0
+            return namespace(vector).zeros_like(vector)
         slots: list[Any] = [None] * self.slots
         slots[0] = vector
         for target, apply, sources, spent in self.steps:
@@ -102,4 +102,5 @@ def trace_gradient(objective: Callable[[Array], Array], theta: Array) -> Tape:
     if end is None:
         return Tape(values[0], getval(gradient), (), 1, None)
     steps, slots, result = compile_tape(root, end)
+    root.tape.clear()  # nodes refer to their tape: the cycle would keep every array until it is collected
     return Tape(values[0], gradient, steps, slots, result)

@@ -18,11 +18,12 @@ from typing import Any, NamedTuple
 
 import autograd.numpy.numpy_wrapper as anp
 import numpy as np
-from autograd.core import VSpace, primitive_jvps, sparse_add
+from autograd.core import VSpace, sparse_add
 
 from refopt.arrays import namespace
-from refopt.autograd_rules import add_at, is_basic, put
+from refopt.autograd_indexing import put
 from refopt.linear_rules import IDENTITY, JOINT, LINEAR, PARTIALS, VIEWS
+from refopt.tape_steps import autograd_rule, combination, scatter, spread, total
 
 
 class Scaled(NamedTuple):
@@ -110,11 +111,19 @@ class Compiler:
         if isinstance(form, Part):
             form = Scattered(node.args[2], None, (form,))
         if isinstance(form, Scattered):
-            form = self.emit(*_scatter(form), form.space.shape, True)
+            form = self.gather(form)
         elif form.coefficient is not None or self.shapes[form.slot] != shape:
             form = self.combine([form], shape)
         self.forms[node] = form
         return form.slot
+
+    def gather(self, form: Scattered) -> Scaled:
+        """A step that writes every part of a scattered tangent into one array."""
+        sources = tuple(part.slot for part in form.parts)
+        apply = scatter(form.space, [part.index for part in form.parts], form.base is not None)
+        return self.emit(
+            apply, sources if form.base is None else (*sources, form.base), form.space.shape, True
+        )
 
     def owned_slot(self, node: Any) -> int:
         """As `slot`, in memory that is neither the vector's nor a view: what a caller may keep and change."""
@@ -127,15 +136,13 @@ class Compiler:
         """A step for a sum of scaled slots, broadcast to `shape`."""
         terms = sorted(terms, key=lambda term: term.coefficient is None)
         shapes = [np.broadcast_shapes(anp.shape(t.coefficient), self.shapes[t.slot]) for t in terms]
-        apply = _combination([t.coefficient for t in terms], shapes[0] == shape)
+        apply = combination([t.coefficient for t in terms], shapes[0] == shape)
         owned = np.broadcast_shapes(*shapes) == shape
-        return self.emit(
-            apply if owned else _spread(apply, shape), tuple(t.slot for t in terms), shape, owned
-        )
+        return self.emit(apply if owned else spread(apply, shape), tuple(t.slot for t in terms), shape, owned)
 
     def add(self, node: Any) -> None:
         """Find the form of a node's tangent from those of its parents."""
-        if node.fun in PARTIALS:
+        if node.fun in PARTIALS and not node.kwargs:
             self.forms[node] = self.elementwise(node)
         elif node.fun is put:
             self.forms[node] = Part(node.args[1], self.slot(node.parents[0]))
@@ -148,7 +155,7 @@ class Compiler:
         """A sum of coefficient * tangent over the traced arguments, by slots."""
         terms: dict[int, Any] = {}
         for argnum, parent in zip(node.argnums, node.parents, strict=True):
-            coefficient = PARTIALS[node.fun][argnum](node.value, *node.args, **node.kwargs)
+            coefficient = _floating(PARTIALS[node.fun][argnum](node.value, *node.args), node.value)
             form = self.forms[parent]
             if not isinstance(form, Scaled):
                 form = Scaled(None, self.slot(parent))
@@ -180,9 +187,15 @@ class Compiler:
             return self.forms[node.parents[0]]
         slots = tuple(self.slot(parent) for parent in node.parents)
         if not rule:
-            return self.emit(JOINT.get(node.fun, _autograd_rule)(node), slots, shape, False)
+            return self.emit(JOINT.get(node.fun, autograd_rule)(node), slots, shape, False)
         owned = node.fun not in VIEWS or len(maps) > 1
-        return self.emit(maps[0] if len(maps) == 1 else _total(maps), slots, shape, owned)
+        return self.emit(maps[0] if len(maps) == 1 else total(maps), slots, shape, owned)
+
+
+def _floating(coefficient: Any, value: Any) -> Any:
+    """A coefficient that can be multiplied and added: masks and integers take the dtype of the value."""
+    kind = getattr(coefficient, "dtype", None)
+    return coefficient if kind is None or kind.kind == "f" else coefficient.astype(value.dtype)
 
 
 def _times(c: Any, d: Any) -> Any:
@@ -191,89 +204,3 @@ def _times(c: Any, d: Any) -> Any:
 
 def _plus(c: Any, d: Any) -> Any:
     return (1.0 if c is None else c) + (1.0 if d is None else d)
-
-
-def _combination(coefficients: list[Any], whole: bool) -> Callable[..., Any]:
-    """The sum of coefficient * tangent; `whole` says that the first product has the shape of the sum."""
-    first, *rest = coefficients
-    in_place = whole and first is not None
-
-    def apply(tangent: Any, *tangents: Any) -> Any:
-        result = tangent if first is None else first * tangent
-        for c, g in zip(rest, tangents, strict=True):
-            term = g if c is None else c * g
-            if in_place:
-                result += term
-            else:
-                result = result + term
-        return result
-
-    return apply
-
-
-def _spread(apply: Callable[..., Any], shape: tuple[int, ...]) -> Callable[..., Any]:
-    """The same operation, its result broadcast to `shape`."""
-
-    def spread_apply(*tangents: Any) -> Any:
-        result = apply(*tangents)
-        return namespace(result).broadcast_to(result, shape)
-
-    return spread_apply
-
-
-def _total(maps: list[Callable[[Any], Any]]) -> Callable[..., Any]:
-    """The sum of one map per tangent."""
-    first, *rest = maps
-
-    def apply(tangent: Any, *tangents: Any) -> Any:
-        result = first(tangent)
-        for move, g in zip(rest, tangents, strict=True):
-            result = result + move(g)
-        return result
-
-    return apply
-
-
-def _autograd_rule(node: Any) -> Callable[..., Any]:
-    """Autograd's own JVP rule at the recorded point."""
-    argnums, value, args, kwargs = node.argnums, node.value, node.args, node.kwargs
-    if node.fun not in primitive_jvps:
-        name = getattr(node.fun, "__name__", node.fun)
-        raise NotImplementedError(f"JVP of {name} wrt argnums {argnums} not defined")
-    rule = primitive_jvps[node.fun]
-    return lambda *tangents: rule(argnums, tangents, value, args, kwargs)
-
-
-def _scatter(form: Scattered) -> tuple[Callable[..., Any], tuple[int, ...]]:
-    """The step that writes every part of a scattered tangent into one array, and its sources."""
-    space, base = form.space, form.base
-    indices = [part.index for part in form.parts]
-    sources = tuple(part.slot for part in form.parts)
-
-    def write(*tangents: Any) -> Any:
-        result = space.zeros()
-        for index, g in zip(indices, tangents, strict=True):
-            result[index] = g
-        return result
-
-    def accumulate(*tangents: Any) -> Any:
-        result = space.zeros()
-        for index, g in zip(indices, tangents, strict=False):
-            add_at(result, index, g)
-        return result if base is None else result + tangents[-1]
-
-    if base is not None:
-        return accumulate, (*sources, base)
-    return (write if _disjoint(space.shape, indices) else accumulate), sources
-
-
-def _disjoint(shape: tuple[int, ...], indices: list[Any]) -> bool:
-    """Whether the indices select each element at most once."""
-    count = np.zeros(shape, dtype=np.int8)
-    for index in indices:
-        if not is_basic(index):
-            return False
-        count[index] += 1
-        if np.max(count, initial=0) > 1:
-            return False
-    return True

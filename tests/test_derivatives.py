@@ -174,6 +174,18 @@ def test_float32_constants_of_float64_still_give_float32(derivative_lane: Lane) 
         assert dtype_name(result) == "float32"
 
 
+@pytest.mark.parametrize("dtype", EPS)
+def test_a_saturated_tanh_has_finite_derivatives(dtype: str, derivative_lane: Lane) -> None:
+    # At z = 500, tanh is 1 and its derivatives are below 1e-400: x tanh(500 x) has gradient 1, product 0.
+    # cosh(z)^2 overflows at 45 in float32 and at 356 in float64.
+    lane = derivative_lane
+    f = Derivatives(lambda x: namespace(x).sum(x * namespace(x).tanh(500 * x)))
+    one = lane.array([1.0, -1.0], dtype)
+    np.testing.assert_array_equal(lane.host(f.gradient(one)), [1.0, -1.0])
+    np.testing.assert_array_equal(lane.host(f.hvp(one, one)), [0.0, 0.0])
+    assert [float(d) for d in f.along(one, one, 3)] == [2.0, 2.0, 0.0, 0.0]
+
+
 # ---- given derivatives and weight decay ----
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,11 +15,12 @@ from conftest import Lane
 from dialect import DIALECT, POINT, VECTOR, objective
 
 from refopt import linear_rules
-from refopt.arrays import namespace
+from refopt.arrays import namespace, unboxed
 from refopt.linearize import trace_gradient
 
 POINT_ARRAY, VECTOR_ARRAY = np.array(POINT), np.array(VECTOR)
 A = np.array([[0.3, -0.2, 0.5], [0.2, 0.6, -0.1]])
+BYTES = np.array([200, 3, 100, 17, 250, 1], dtype=np.uint8)  # their squares do not fit into a byte
 
 # NumPy alone: functions beyond the dialect that the rule tables know.
 NUMPY_ONLY: dict[str, Callable[[Any], Any]] = {
@@ -41,6 +44,8 @@ NUMPY_ONLY: dict[str, Callable[[Any], Any]] = {
     "without a rule here: prod": lambda x: anp.prod(2 + x),
     "without a rule here: logaddexp2": lambda x: anp.sum(anp.logaddexp2(x[:3], x[3:])),
     "without a rule here: sinc": lambda x: anp.sum(anp.sinc(x)),
+    "integer constants": lambda x: anp.sum((BYTES * (BYTES * x)) ** 2 * x),
+    "masks added": lambda x: anp.sum(((x > 0) * x + (x > -1) * x) ** 3),
     "array of boxes": lambda x: anp.sum(anp.array([x[0] * x[1], x[2] ** 2, 1.0]) ** 2),
     "dense gradient after parts": lambda x: anp.sum(x[:2] ** 3) + anp.sum(x**3) + anp.sum(x[1:] ** 2 * x[0]),
 }
@@ -155,6 +160,24 @@ def test_intermediate_tangents_are_let_go() -> None:
 
 
 # ---- memory, zero, errors ----
+
+
+def test_nothing_of_a_trace_waits_for_the_garbage_collector() -> None:
+    seen = []
+
+    def f(x: Any) -> Any:
+        y = anp.exp(x) * 2
+        seen.append(weakref.ref(unboxed(y)))  # used by no rule of the replay
+        return anp.sum(y * y)
+
+    gc.disable()
+    try:
+        tape = trace_gradient(f, POINT_ARRAY)
+        assert tape.product(VECTOR_ARRAY).shape == (6,)
+        del tape
+        assert seen[0]() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,112 @@
+"""Engines of `Derivatives` that trace nothing: given callables, and a weight decay on top of an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from refopt.arrays import Array, asarray_like, dtype_name, namespace, to_host
+from refopt.derivative_engines import Engine, Linearization, require_tangent, scalar
+
+
+class GivenEngine:
+    """Derivatives by the callables of `Derivatives.from_callables`."""
+
+    def __init__(
+        self,
+        value: Callable[[Array], Any],
+        gradient: Callable[[Array], Array],
+        hvp: Callable[[Array, Array], Array] | None,
+        linearize: Callable[[Array], Callable[[Array], Array]] | None,
+    ) -> None:
+        given = {"value": value, "gradient": gradient, "hvp": hvp, "linearize": linearize}
+        for name, function in given.items():
+            if not callable(function) and (function is not None or name in ("value", "gradient")):
+                raise TypeError(f"`{name}` is a {type(function).__name__}; it must be a function")
+        self.objective, self._gradient, self._hvp, self._linearize = value, gradient, hvp, linearize
+
+    def value(self, theta: Array) -> Array:
+        """The given value."""
+        return scalar(self.objective(theta), theta)
+
+    def value_and_gradient(self, theta: Array) -> tuple[Array, Array]:
+        """The given value and gradient."""
+        return self.value(theta), _of_library("gradient", self._gradient(theta), theta)
+
+    def linearize(self, theta: Array) -> Linearization:
+        """The given products, by `linearize` where it was given, else by `hvp` at the point."""
+        if self._linearize is None and self._hvp is None:
+            raise NotImplementedError(
+                "`from_callables` was given neither `hvp` nor `linearize`; one is needed here"
+            )
+        one_by_one = self._hvp
+        product = self._linearize(theta) if self._linearize else lambda v: one_by_one(theta, v)  # type: ignore[misc]
+
+        def hvp(vector: Array) -> Array:
+            require_tangent("vector", vector, theta)
+            return _of_library("hvp", product(vector), theta)
+
+        return Linearization(*self.value_and_gradient(theta), hvp)
+
+    def along(self, theta: Array, direction: Array, order: int) -> list[Array]:
+        """F, g'u and u'Hu; callables reach no higher."""
+        if order > 2:
+            raise NotImplementedError(f"`order` is {order}; derivatives given by callables reach order 2")
+        xp = namespace(theta)
+        if order < 2:
+            value, gradient = self.value_and_gradient(theta)
+            return [value, xp.sum(gradient * direction)][: order + 1]
+        at = self.linearize(theta)
+        return [at.value, xp.sum(at.gradient * direction), xp.sum(at.hvp(direction) * direction)]
+
+
+class DecayedEngine:
+    """The derivatives of f(theta) + decay/2 |theta|^2, from those of f."""
+
+    def __init__(self, plain: Engine, decay: float) -> None:
+        self._plain, self._decay = plain, decay
+
+    def objective(self, theta: Array) -> Array:
+        """The decayed objective, which can be traced where f can."""
+        return self._plain.objective(theta) + self._penalty(theta)
+
+    def _penalty(self, theta: Array) -> Array:
+        return (self._decay / 2) * namespace(theta).sum(theta * theta)
+
+    def value(self, theta: Array) -> Array:
+        """F + decay/2 |theta|^2."""
+        return self._plain.value(theta) + self._penalty(theta)
+
+    def value_and_gradient(self, theta: Array) -> tuple[Array, Array]:
+        """The value, and g + decay theta."""
+        value, gradient = self._plain.value_and_gradient(theta)
+        return value + self._penalty(theta), gradient + self._decay * theta
+
+    def linearize(self, theta: Array) -> Linearization:
+        """Value, gradient, and the products H v + decay v."""
+        value, gradient, hvp = self._plain.linearize(theta)
+        decay = self._decay
+        return Linearization(
+            value + self._penalty(theta),
+            gradient + decay * theta,
+            lambda vector: hvp(vector) + decay * vector,
+        )
+
+    def along(self, theta: Array, direction: Array, order: int) -> list[Array]:
+        """The derivatives of f along the direction, and those of the penalty, a polynomial of degree 2."""
+        xp, decay = namespace(theta), self._decay
+        found = self._plain.along(theta, direction, order)
+        penalty = [
+            self._penalty(theta),
+            decay * xp.sum(theta * direction),
+            decay * xp.sum(direction * direction),
+        ]
+        return [a + b for a, b in zip(found, penalty, strict=False)] + found[3:]
+
+
+def _of_library(name: str, result: Any, theta: Array) -> Array:
+    """A given result as an array of theta's library, required to have theta's shape and dtype."""
+    if type(result) is not type(theta):
+        result = asarray_like(to_host(result), theta, dtype=dtype_name(result))
+    require_tangent(name, result, theta)
+    return result
