@@ -16,11 +16,13 @@ PACKAGE = ROOT / "refopt"
 # A module imports only from rows above its own. `conformance`, `properties`, `adapters` are whole packages.
 LAYERS = (
     ("arrays", "resources", "generators", "tables"),
-    ("autograd_rules", "derivative_check", "derivative_errors", "objectives", "orthonormal", "archive"),
-    ("autograd_arrays", "linear_rules", "families", "lanczos", "rates", "schedules", "cubic", "groups"),
+    ("autograd_rules", "autograd_indexing", "derivative_errors", "objectives", "orthonormal", "archive"),
+    ("autograd_arrays", "linear_rules", "tape_steps", "derivative_check", "families", "lanczos"),
+    ("rates", "schedules", "cubic", "groups"),
     ("tape_compiler", "problem_files", "spectrum", "first_order_base", "fosi_momentum", "trace"),
     ("linearize", "first_order", "fosi_tuning", "recording"),
     ("derivative_engines", "fosi_settings"),
+    ("given_engines",),
     ("derivatives", "newton", "fosi", "elmo", "eigen_arc", "amos", "grouped_newton"),
     ("problems", "iterate"),
     ("scipy_bridge",),

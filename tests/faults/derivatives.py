@@ -152,7 +152,7 @@ DERIVATIVE_FAULTS = (
         "index",
         "overlapping slices",
         PRODUCTS,
-        (change("tape_compiler", "            add_at(result, index, g)", "            result[index] = g"),),
+        (change("tape_steps", "            add_at(result, index, g)", "            result[index] = g"),),
     ),
     Fault(
         "along-with-factorials",
