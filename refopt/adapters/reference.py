@@ -10,7 +10,7 @@ import numpy as np
 import refopt
 from refopt.adapters.naming import make, make_fosi
 from refopt.arrays import backend as backend_namespace
-from refopt.arrays import to_host
+from refopt.arrays import check_vector, to_host
 from refopt.conformance.adapter import Adapter
 from refopt.derivatives import Derivatives
 from refopt.first_order import FIRST_ORDER, GradientDescent, optimal_rates
@@ -43,6 +43,12 @@ class Reference(Adapter):
 
     def _array(self, values: Any) -> Any:
         return self._xp.asarray(np.asarray(values))
+
+    def _vector(self, name: str, values: Any) -> Any:
+        # An operation is a boundary: what `minimize` checks before its loop is checked here.
+        vector = self._array(values)
+        check_vector(name, vector)
+        return vector
 
     def derivatives(self, problem, theta, vector):
         """Value and gradient by one reverse pass, the product forward over reverse."""
@@ -132,9 +138,9 @@ class Reference(Adapter):
 
     def base_step(self, optimizer, settings, theta, gradient, state):
         """One step of a first-order optimizer."""
-        method, theta = make(FIRST_ORDER, optimizer, settings), self._array(theta)
+        method, theta = make(FIRST_ORDER, optimizer, settings), self._vector("theta", theta)
         before = self._state(method.init(theta), state)
-        direction, after = method.direction(self._array(gradient), theta, before)
+        direction, after = method.direction(self._vector("gradient", gradient), theta, before)
         return _host(direction=direction, theta_next=theta + direction, state=after._asdict())
 
     def base_directions(self, optimizer, settings, thetas, gradients):
@@ -159,7 +165,7 @@ class Reference(Adapter):
 
     def fosi_step(self, settings, base, theta, gradient, spectrum, state):
         """Algorithm 2's UpdateStep; a warm-up beyond the iteration keeps the given spectrum in place."""
-        theta, g = self._array(theta), self._array(gradient)
+        theta, g = self._vector("theta", theta), self._vector("gradient", gradient)
         method = make_fosi(settings, base)
         given = {name: self._array(value) for name, value in spectrum.items() if np.ndim(value)}
         pairs = Spectrum(**{**spectrum, **given}, products=0, breakdowns=0)

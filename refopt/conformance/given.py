@@ -1,20 +1,20 @@
 """A problem as an adapter receives it."""
 
+import tomllib
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 
 class GivenProblem:
-    """A problem as an adapter receives it: its data, and its derivatives as functions on numpy vectors.
+    """A problem as an adapter receives it: its definition, and its derivatives as functions on numpy vectors.
 
     Attributes:
         id: name of the problem, the stem of its file.
         family: name of its formula in problems/README.md.
         n: number of parameters.
         dtype: dtype of the case.
-        data: the family's data as numpy arrays and plain values, for adapters that write the formula
-            themselves.
     """
 
     def __init__(self, identifier: str, dtype: str = "float64"):
@@ -23,8 +23,15 @@ class GivenProblem:
         self._problem = load_problem(identifier, dtype=dtype)
         self.dtype = dtype
         self.id, self.family, self.n = self._problem.id, self._problem.family, self._problem.n
-        self.data = self._problem.data
         self._linear: tuple[np.ndarray, Any] | None = None
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """The `[data]` of the problem's file, for adapters that write its family's formula themselves."""
+        from refopt.resources import problems_directory
+
+        text = problems_directory().joinpath(f"{self.id}.toml").read_text(encoding="utf-8")
+        return dict(tomllib.loads(text).get("data", {}))
 
     def value(self, theta: np.ndarray) -> Any:
         """Return f(theta)."""

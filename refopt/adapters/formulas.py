@@ -1,0 +1,214 @@
+"""The test functions from the text of problems/README.md, for libraries that differentiate by themselves.
+
+They share no code with `refopt.objectives`: bases and spectra are made here from the file's numbers, and each
+formula is written for a namespace `xp` with sum, abs, tanh, logaddexp, where and reshape (jax.numpy, torch).
+"""
+
+import functools
+import itertools
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+Objective = Callable[[Any], Any]
+Constant = Callable[[Any], Any]
+
+
+def objective(xp: Any, constant: Constant, family: str, n: int, data: Mapping[str, Any]) -> Objective:
+    """Return f: theta (n,) -> scalar.
+
+    Args:
+        xp: namespace of the library.
+        constant: turns a list of numbers into an array of the library, in the case's dtype.
+        family: a family of problems/README.md.
+        n: number of parameters.
+        data: the file's `[data]`.
+    """
+    formula = FAMILIES[family](xp, constant, n, data)
+
+    def f(theta: Any) -> Any:
+        if tuple(theta.shape) != (n,):
+            raise ValueError(f"`theta` has shape {tuple(theta.shape)}; it must be ({n},).")
+        return formula(theta)
+
+    return f
+
+
+def splitmix64(seed: int, count: int) -> np.ndarray:
+    """The first draws of the README's generator, uniform in [-1, 1), exact in float64."""
+    mask, state, draws = 2**64 - 1, seed, []
+    for _ in range(count):
+        state = (state + 0x9E3779B97F4A7C15) & mask
+        z = state
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
+        z ^= z >> 31
+        draws.append((z >> 11) * 2.0**-52 - 1)
+    return np.array(draws)
+
+
+def cosines(n: int) -> np.ndarray:
+    """The matrix C[i, j] = c_i cos(pi (2j+1) i / (2n))."""
+    i, j = np.arange(n)[:, None], np.arange(n)[None, :]
+    # The angle in units of pi/(2n), reduced exactly in integers before it is rounded.
+    angle = (2 * j + 1) * i % (4 * n)
+    return np.sqrt(np.where(i == 0, 1.0, 2.0) / n) * np.cos(math.pi / (2 * n) * angle)
+
+
+def basis(spec: Mapping[str, Any], n: int) -> np.ndarray:
+    """The orthogonal matrix Q (n, n) of a `basis` entry; column j belongs to index j."""
+    kind = spec["kind"]
+    Q = np.eye(n)
+    if kind == "householder":
+        drawn = splitmix64(spec["seed"], n * spec["reflections"]).reshape(-1, n) if "seed" in spec else None
+        for w in np.array(spec["vectors"]) if drawn is None else drawn:
+            Q -= np.outer(Q @ w, w) * (2 / (w @ w))
+    elif kind == "dct":
+        Q = cosines(n)
+    elif kind == "dct-transposed":
+        Q = cosines(n).T.copy()
+    elif kind == "dct-block" and spec["zeta"]:
+        half = spec["zeta"] // 2
+        chosen = np.r_[0:half, n - half : n]
+        Q[np.ix_(chosen, chosen)] = cosines(2 * half)
+    elif kind not in ("identity", "dct-block"):
+        raise NotImplementedError(f"the basis {kind!r} is not written here")
+    return Q
+
+
+def spectrum(spec: Any, n: int) -> np.ndarray:
+    """The eigenvalues (n,) of an `eigenvalues` entry."""
+    if not isinstance(spec, Mapping):
+        return np.array(spec, dtype=float)
+    if spec["kind"] == "paper-4.3":
+        return np.array([spec["lambda1"], *(1.5 ** (1 - j) for j in range(1, n))])
+    if spec["kind"] == "exponential":
+        first = spec.get("first_exponent", 0)
+        return np.array([spec["scale"] * spec["base"] ** (first + j) for j in range(n)])
+    if spec["kind"] == "segments":
+        parts = [np.linspace(high, low, count) for count, low, high in spec["segments"]]
+        return np.concatenate(parts)
+    raise NotImplementedError(f"the spectrum {spec['kind']!r} is not written here")
+
+
+def quadratic(xp: Any, constant: Constant, n: int, data: Mapping[str, Any]) -> Objective:
+    """Half of theta' H theta, minus b' theta; a spectral H is applied as Q diag(lambda) Q'."""
+    b = constant(data.get("linear", [0.0] * n))
+    if "matrix" in data:
+        H = constant(np.array(data["matrix"], dtype=float).reshape(n, n))
+        return lambda theta: theta @ (H @ theta) / 2 - b @ theta
+    values, Q = constant(spectrum(data["eigenvalues"], n)), constant(basis(data["basis"], n))
+
+    def f(theta: Any) -> Any:
+        u = Q.T @ theta
+        return xp.sum(values * u * u) / 2 - b @ theta
+
+    return f
+
+
+def rosenbrock(xp: Any, constant: Constant, n: int, data: Mapping[str, Any]) -> Objective:
+    """Sum of 100 (y - x^2)^2 + (1 - x)^2 over neighbours."""
+    return lambda t: xp.sum(100 * (t[1:] - t[:-1] ** 2) ** 2 + (1 - t[:-1]) ** 2)
+
+
+def beale(xp: Any, constant: Constant, n: int, data: Mapping[str, Any]) -> Objective:
+    """Beale's function of (x, y)."""
+    terms = ((1.5, 1), (2.25, 2), (2.625, 3))
+    return lambda t: sum((c - t[0] + t[0] * t[1] ** k) ** 2 for c, k in terms)
+
+
+def himmelblau(xp: Any, constant: Constant, n: int, data: Mapping[str, Any]) -> Objective:
+    """Himmelblau's function of (x, y)."""
+    return lambda t: (t[0] ** 2 + t[1] - 11) ** 2 + (t[0] + t[1] ** 2 - 7) ** 2
+
+
+def log_cosh(xp: Any, constant: Constant, n: int, data: Mapping[str, Any]) -> Objective:
+    """Sum of a log cosh(r u) + h u^2 / 2, u = Q' theta."""
+    a, r = constant(data["amplitudes"]), constant(data["rates"])
+    h, Q = constant(data.get("curvatures", [0.0] * n)), constant(basis(data["basis"], n))
+
+    def f(theta: Any) -> Any:
+        u = Q.T @ theta
+        return xp.sum(a * (xp.logaddexp(r * u, -r * u) - math.log(2)) + h * u**2 / 2)
+
+    return f
+
+
+def matched_cubic(xp: Any, constant: Constant, n: int, data: Mapping[str, Any]) -> Objective:
+    """Sum of g z + h z^2 / 2 + L |z|^3 / 6, z = Q' theta - s."""
+    g, h, L = (constant(data[name]) for name in ("slopes", "curvatures", "lipschitz"))
+    s, Q = constant(data.get("shifts", [0.0] * n)), constant(basis(data["basis"], n))
+
+    def f(theta: Any) -> Any:
+        z = Q.T @ theta - s
+        return xp.sum(g * z + h * z**2 / 2 + L * z**2 * xp.abs(z) / 6)
+
+    return f
+
+
+def logistic(xp: Any, constant: Constant, n: int, data: Mapping[str, Any]) -> Objective:
+    """Mean of log(1 + exp(z)) - y z, z = X theta, and decay."""
+    X, y, mu = constant(data["features"]), constant(data["labels"]), data.get("decay", 0.0)
+
+    def f(theta: Any) -> Any:
+        z = X @ theta
+        return xp.sum(xp.logaddexp(z, 0 * z) - y * z) / len(data["labels"]) + mu / 2 * xp.sum(theta**2)
+
+    return f
+
+
+def softmax(xp: Any, constant: Constant, n: int, data: Mapping[str, Any]) -> Objective:
+    """Cross-entropy of W x + b, theta = [W, b]: a network of one layer."""
+    sizes = [len(data["features"][0]), data["classes"]]
+    return network(xp, constant, n, {**data, "sizes": sizes, "activation": "tanh", "loss": "cross-entropy"})
+
+
+def network(xp: Any, constant: Constant, n: int, data: Mapping[str, Any]) -> Objective:
+    """A fully connected network; rows are samples."""
+    X, sizes, mu = constant(data["features"]), data["sizes"], data.get("decay", 0.0)
+    samples = len(data["features"])
+    if data["loss"] == "squared":
+        given = data["features"] if data["targets"] == "features" else data["targets"]
+        loss = functools.partial(_squared, xp, constant(given), samples)
+    else:
+        loss = functools.partial(_cross_entropy, xp, constant(np.eye(sizes[-1])[data["labels"]]), samples)
+
+    def f(theta: Any) -> Any:
+        a, at = X, 0
+        for layer, (inner, outer) in enumerate(itertools.pairwise(sizes)):
+            W = xp.reshape(theta[at : at + inner * outer], (outer, inner))
+            at += inner * outer
+            z = a @ W.T + theta[at : at + outer]
+            at += outer
+            last = layer == len(sizes) - 2
+            a = z if last else xp.tanh(z) if data["activation"] == "tanh" else xp.where(z > 0, z, 0 * z)
+        return loss(a) + mu / 2 * xp.sum(theta**2)
+
+    return f
+
+
+def _squared(xp: Any, targets: Any, samples: int, outputs: Any) -> Any:
+    return xp.sum((outputs - targets) ** 2) / (2 * samples)
+
+
+def _cross_entropy(xp: Any, one_hot: Any, samples: int, outputs: Any) -> Any:
+    columns = [outputs[:, c] for c in range(one_hot.shape[1])]
+    return (xp.sum(functools.reduce(xp.logaddexp, columns)) - xp.sum(one_hot * outputs)) / samples
+
+
+FAMILIES: Mapping[str, Callable[..., Objective]] = {
+    family.__name__: family
+    for family in (
+        quadratic,
+        rosenbrock,
+        beale,
+        himmelblau,
+        log_cosh,
+        matched_cubic,
+        logistic,
+        softmax,
+        network,
+    )
+}
