@@ -53,11 +53,13 @@ def namespace(*arrays: Array) -> Any:
     Raises:
         TypeError: when no argument is an array, or when they come from different libraries.
     """
+    if len(arrays) == 1 and type(arrays[0]) is np.ndarray:
+        return np  # NumPy 2 is its own array-API namespace
     for array in arrays:
         if type(array) in _box_namespaces:
             return _box_namespaces[type(array)](array)
-    if all(isinstance(array, _NUMPY_TYPES) for array in arrays) and arrays:
-        return np  # NumPy 2 is its own array-API namespace
+    if arrays and all(isinstance(array, _NUMPY_TYPES) for array in arrays):
+        return np
     return _compat().array_namespace(*arrays)
 
 
@@ -164,11 +166,9 @@ def all_finite(x: Array) -> bool:
 
 
 def check_real_vector(name: str, x: Array, n: int | None = None) -> None:
-    """Require a one-dimensional float32 or float64 array, of `n` elements if given; not its values.
+    """Require a float32 or float64 array of shape (n,), n at least 1; its values are not looked at.
 
-    Raises:
-        TypeError: when `x` is no array or has another dtype.
-        ValueError: when its shape is another.
+    Raises TypeError for another type or dtype, ValueError for another shape.
     """
     if type(x) is np.ndarray and x.ndim == 1 and x.dtype.char in "fd" and x.size and n in (None, x.size):
         return  # the usual case, at the cost that an inner loop can bear
@@ -184,12 +184,7 @@ def check_real_vector(name: str, x: Array, n: int | None = None) -> None:
 
 
 def check_vector(name: str, x: Array, n: int | None = None) -> None:
-    """Require a finite one-dimensional float32 or float64 array, of `n` elements if given.
-
-    Raises:
-        TypeError: when `x` is no array or has another dtype.
-        ValueError: when its shape is another or an element is NaN or infinite.
-    """
+    """As `check_real_vector`, and every element finite, else ValueError."""
     check_real_vector(name, x, n)
     check_finite(name, x)
 
