@@ -136,7 +136,7 @@ def report(case: Case) -> bool:
     print(
         f"{name} (n = {theta.size}): product / gradient {in_gradients.ratio:.2f} (limit {LIMITS[name]}), "
         f"plain / gradient {plain.ratio:.2f}, trace / gradient {trace.ratio:.2f}, "
-        f"product / JAX {against.ratio:.2f} (limit {JAX_LIMIT}), product / JAX linearised {linear.ratio:.2f}; "
+        f"product / JAX {against.ratio:.2f} (limit {JAX_LIMIT}), / JAX linearised {linear.ratio:.2f}; "
         f"product {1e3 * against.candidate:.3g} ms, JAX {1e3 * against.reference:.3g} ms"
     )
     return in_gradients.ratio <= LIMITS[name] and against.ratio <= JAX_LIMIT
