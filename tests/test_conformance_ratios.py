@@ -220,6 +220,10 @@ def test_exact_answers_have_the_same_type_and_value(expected, value, passed):
     assert compare({"kind": "exact", "value": expected}, value).passed is passed
 
 
+def test_the_reason_names_what_was_given_before_what_is_expected():
+    assert compare({"kind": "exact", "value": 800}, 799).reason == "is 799, 800 is expected."
+
+
 def test_any_member_is_enough_and_the_nearest_is_reported():
     either = {"kind": "any", "members": [close(array("1")), close(array("-1"))]}
     assert compare(either, np.array([-1.0])).passed

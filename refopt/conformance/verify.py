@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 
 from refopt.conformance import loading, runner, transport
 from refopt.conformance.report import Report
-from refopt.conformance.runner import DEADLINE, Runner
 from refopt.conformance.scoring import Score
 from refopt.conformance.transport import Connection
 from refopt.conformance.vectors import Case
@@ -30,7 +29,7 @@ def verify(
     *,
     digest: str = "",
     backend: str | None = None,
-    deadline: float = DEADLINE,
+    deadline: float = runner.DEADLINE,
     in_process: bool = False,
     seed: int | None = None,
     progress: Callable[[Score], None] = lambda score: None,
@@ -58,7 +57,7 @@ def verify(
         UnknownAdapter: the spec names no module or file.
         NotStarted: the adapter did not start.
     """
-    asking = Runner(connector(adapter, backend, in_process), deadline)
+    asking = runner.Runner(connector(adapter, backend, in_process), deadline)
     report = Report(asking.hello, spec or adapter, digest, len(cases), options, seed)
     begin = time.perf_counter()
     try:
