@@ -113,7 +113,7 @@ def _filled(state: Any, given: Mapping[str, Any]) -> Any:
         name: jnp.asarray(given[FIELDS[name]], dtype=entry.dtype) if FIELDS.get(name) in given else entry
         for name, entry in zip(state._fields, inner, strict=True)
     }
-    return state._replace(**filled)
+    return type(state)(**filled)
 
 
 def _fields(state: Any) -> dict[str, Any]:

@@ -39,15 +39,17 @@ class Reference(Adapter):
         return load_problem(identifier, backend=self._backend, dtype=dtype)
 
     def _derivatives(self, problem: Any) -> Derivatives:
+        if hasattr(problem, "derivatives"):  # a sample of refopt.properties, which has no file
+            return problem.derivatives
         return self._load(problem.id, problem.dtype).derivatives
 
     def _array(self, values: Any) -> Any:
         return self._xp.asarray(np.asarray(values))
 
-    def _vector(self, name: str, values: Any) -> Any:
+    def _vector(self, name: str, values: Any, n: int | None = None) -> Any:
         # An operation is a boundary: what `minimize` checks before its loop is checked here.
         vector = self._array(values)
-        check_vector(name, vector)
+        check_vector(name, vector, n)
         return vector
 
     def derivatives(self, problem, theta, vector):
@@ -65,7 +67,7 @@ class Reference(Adapter):
     def lanczos(self, problem, theta, start, steps):
         """Lanczos on the linearised Hessian."""
         hvp = self._derivatives(problem).linearize(self._array(theta)).hvp
-        found = lanczos(hvp, self._array(start), steps)
+        found = lanczos(hvp, self._vector("start", start, problem.n), steps)
         diagonal, off_diagonal = np.array(to_host(found.diagonal)), np.array(to_host(found.off_diagonal))
         small = np.diag(diagonal) + np.diag(off_diagonal, 1) + np.diag(off_diagonal, -1)
         return {
@@ -80,7 +82,7 @@ class Reference(Adapter):
         hvp = self._derivatives(problem).linearize(self._array(theta)).hvp
         found = extreme_spectrum(
             hvp,
-            self._array(start),
+            self._vector("start", start, problem.n),
             largest=largest,
             smallest=smallest,
             steps=steps,

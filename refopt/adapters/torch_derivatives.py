@@ -29,7 +29,8 @@ class TorchDerivatives(Adapter):
     def derivatives(self, problem, theta, vector):
         """Value, gradient and Hessian product."""
         f, theta = self._objective(problem), torch.as_tensor(theta)
-        gradient, product = jvp(grad(f), (theta,), (torch.as_tensor(vector),))
+        tangents = jvp(grad(f), (theta,), (torch.as_tensor(vector),))
+        gradient, product = tangents[0], tangents[1]
         return {"value": f(theta).numpy(), "gradient": gradient.numpy(), "hvp": product.numpy()}
 
     def along(self, problem, theta, direction, order):

@@ -39,8 +39,8 @@ class TorchFirstOrder(Adapter):
         parameter.grad = torch.tensor(gradient)
         method.step()
         after = {name: buffers[torch_name].numpy() for name, torch_name in BUFFERS[optimizer].items()}
-        after["iteration"] = int(buffers["step"]) if "step" in buffers else state["iteration"] + 1
-        return {"theta_next": parameter.detach().numpy(), "state": after}
+        iteration = int(buffers["step"]) if "step" in buffers else state["iteration"] + 1
+        return {"theta_next": parameter.detach().numpy(), "state": {"iteration": iteration, **after}}
 
     def base_directions(self, optimizer, settings, thetas, gradients):
         """Directions as changes of a parameter that is set back before each step."""
