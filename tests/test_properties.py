@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -26,16 +25,9 @@ EXAMPLES = 40
 NAMES = [entry.name for entry in PROPERTIES]
 
 
-class OnQuadratics(Reference):
-    """refopt on the quadratics of properties, which have no problem file."""
-
-    def _derivatives(self, problem: Any) -> Any:
-        return problem.derivatives
-
-
 @pytest.fixture(scope="module")
-def refopt_adapter() -> OnQuadratics:
-    return OnQuadratics()
+def refopt_adapter() -> Reference:
+    return Reference()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -51,18 +43,18 @@ def changed(operation, change):
     """An adapter whose answers to `operation` go through ``change(inputs, answer) -> answer``."""
 
     def answer(self, **inputs):
-        return change(inputs, flatten(getattr(OnQuadratics, operation)(self, **inputs)))
+        return change(inputs, flatten(getattr(Reference, operation)(self, **inputs)))
 
-    return type("Changed", (OnQuadratics,), {operation: answer})()
+    return type("Changed", (Reference,), {operation: answer})()
 
 
 def asked(operation, change):
     """An adapter that answers `operation` as if it had been asked ``change(inputs)``."""
 
     def answer(self, **inputs):
-        return getattr(OnQuadratics, operation)(self, **change(inputs))
+        return getattr(Reference, operation)(self, **change(inputs))
 
-    return type("Asked", (OnQuadratics,), {operation: answer})()
+    return type("Asked", (Reference,), {operation: answer})()
 
 
 def scaled(operation, quantity, factor):

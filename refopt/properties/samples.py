@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from refopt.arrays import asarray_like, unboxed
 from refopt.derivatives import Derivatives
+from refopt.objectives import quadratic
 
 BASES = ("identity", "permutation", "dense", "reflection")
 
@@ -98,9 +100,14 @@ class Quadratic:
         return np.asarray(self.minimum, dtype=np.float64) if self.minimum else np.zeros(self.n)
 
     @cached_property
-    def data(self) -> dict[str, np.ndarray]:
-        """The family's data: `matrix` (n, n) and `linear` (n,)."""
-        return {"matrix": self.hessian, "linear": self.hessian @ self.origin}
+    def linear(self) -> np.ndarray:
+        """H minimum (n,), the linear term."""
+        return self.hessian @ self.origin
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The family's data, as in a problem file: `matrix`, n rows of n numbers, and `linear`, n numbers."""
+        return {"matrix": self.hessian.tolist(), "linear": self.linear.tolist()}
 
     @cached_property
     def derivatives(self) -> Derivatives:
@@ -108,8 +115,9 @@ class Quadratic:
         return Derivatives(self.objective)
 
     def objective(self, theta: Any) -> Any:
-        """The function, written for automatic differentiation."""
-        return (theta * (self.hessian @ theta)).sum() / 2 - (self.data["linear"] * theta).sum()
+        """The function at theta, on any array library, for automatic differentiation."""
+        like = unboxed(theta)
+        return quadratic(theta, asarray_like(self.hessian, like), asarray_like(self.linear, like))
 
     def excess(self, theta: np.ndarray) -> float:
         """The function above its stationary value, (theta - minimum)' H (theta - minimum) / 2."""
