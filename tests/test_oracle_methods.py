@@ -1,5 +1,6 @@
 """The oracle's methods against hand-worked values, a plain loop, and what the paper's figures show."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -53,7 +54,7 @@ def test_figure_1_by_hand():
     assert abs(run["values"][0] - mpf("0.72")) < 1e-15
     assert abs(run["values"][1] - mpf("0.1764")) < 1e-15
     # along (1, 1) nothing is left; along (1, -1) the base contracts by 1 - 0.3 per step, f by 0.49
-    for before, after in zip(run["values"][1:], run["values"][2:], strict=False):
+    for before, after in pairwise(run["values"][1:]):
         assert abs(after / before - mpf("0.49")) < 1e-15
 
 
@@ -149,6 +150,36 @@ def test_exact_pairs_decouple_a_fosi_run():
     factors = [1 - alpha * mp.sign(x) if abs(x) >= 4 else 1 - eta * x for x in values]
     expected = [c * f ** inputs["steps"] for c, f in zip(start, factors, strict=True)]
     assert close(problem.to_eigen(found["thetas"][-1]), expected)
+
+
+@pytest.mark.parametrize(
+    ("what", "steps", "published"),
+    [("paper-5", 200, "1.49986e-5"), ("paper-5-heavy-ball", 200, "1.50185e-6"), ("a4", 250, "0.610486")],
+)
+def test_the_papers_figures(what, steps, published):
+    """f at the end of the curves of Figures 3 and 4, six digits of their vector data (claims Q1, A4.2)."""
+    case = CASES[f"fosi.fosi_run.L4.{what}"]
+    values = case.compute({**inputs_of(case), "steps": steps})["values"]
+    assert abs(values[-1] / mpf(published) - 1) < 5e-6
+    assert values[:5] == answer(case.id)["values"][:5]
+
+
+@pytest.mark.parametrize(
+    ("base", "published"), [("gradient-descent", "0.62692"), ("heavy-ball", "1.9245e-4")]
+)
+def test_the_papers_base_lines(base, published):
+    """f(200) of the bases alone, five digits of the same figure."""
+    values = answer(f"first_order.base_run.L4.{base}-paper-5-200")["values"]
+    assert abs(values[200] / mpf(published) - 1) < 5e-5
+
+
+def test_unconverged_pairs_diverge_when_scaled():
+    """Errata E4: f = 2525, 513.67, ..., 23.18 (t = 10) with scaling 1.058, and growing after."""
+    values = answer("fosi.fosi_run.L4.hundred-diverges")["values"]
+    assert [round(float(values[t]), 2) for t in (0, 1, 10)] == [2525.0, 513.67, 23.18]
+    assert values[20] > values[15] > values[10]
+    guarded = answer("fosi.fosi_run.L4.hundred-guarded")["values"]
+    assert all(b < a for a, b in pairwise(guarded))
 
 
 @pytest.mark.parametrize("kind", ["none", "heavy-ball"])
