@@ -35,7 +35,8 @@ class Fault:
     Attributes:
         name: part, then what is wrong, with hyphens.
         sentence: what is wrong, in one sentence.
-        kind: bug type: formula, sign, index, order, state, schedule, numerics, precision, selection.
+        kind: bug type: formula, sign, index, order, state, schedule, numerics, precision, selection or
+            validation.
         flag: what a case must have to see it.
         ops: the operations whose cases are put to it, the likeliest first.
         changes: the fragments.
