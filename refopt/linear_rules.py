@@ -3,8 +3,9 @@
 The tables are keyed by autograd's primitives. `PARTIALS` holds the elementwise ones: for each argument the
 partial derivative as a coefficient array, so that consecutive ones can be multiplied together beforehand.
 `LINEAR` holds the functions that are linear in each argument and move elements around: for each argument a
-map on tangents; `VIEWS` are those whose result may share memory with the argument. `JOINT` holds maps of
-all arguments at once. Every other primitive replays autograd's own JVP rule.
+map on tangents; `VIEWS` are those whose result may share memory with the argument, `BROADCASTS` those where
+its elements share memory with each other. `JOINT` holds maps of all arguments at once. Every other
+primitive replays autograd's own JVP rule.
 """
 
 from __future__ import annotations
@@ -119,12 +120,13 @@ _fresh = [getattr(anp, name) for name in _FRESH] + [
     anp._primitive_mean,
 ]
 _views = [getattr(anp, name) for name in _VIEWS] + [ArrayBox.__getitem__]
-_idle = [anp.sum, anp.reshape, anp.ravel, anp.broadcast_to]
+_idle = [anp.sum, anp.reshape, anp.ravel]
 
 LINEAR: dict[Any, Callable[..., Any]] = {fun: partial(_same, fun) for fun in _fresh + _views}
-LINEAR |= {fun: partial(_same_unless_idle, fun) for fun in _idle}
+LINEAR |= {fun: partial(_same_unless_idle, fun) for fun in [*_idle, anp.broadcast_to]}
 LINEAR[where] = partial(_where, where)
 
 VIEWS = frozenset(_views + _idle)
+BROADCASTS = frozenset([anp.broadcast_to])
 
 JOINT = {join: _joined}

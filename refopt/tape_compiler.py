@@ -22,7 +22,7 @@ from autograd.core import VSpace, sparse_add
 
 from refopt.arrays import namespace
 from refopt.autograd_indexing import put
-from refopt.linear_rules import IDENTITY, JOINT, LINEAR, PARTIALS, VIEWS
+from refopt.linear_rules import BROADCASTS, IDENTITY, JOINT, LINEAR, PARTIALS, VIEWS
 from refopt.tape_steps import autograd_rule, combination, scatter, spread, total
 
 
@@ -126,7 +126,7 @@ class Compiler:
         )
 
     def owned_slot(self, node: Any) -> int:
-        """As `slot`, in memory that is neither the vector's nor a view: what a caller may keep and change."""
+        """As `slot`, in memory that is neither the vector's nor shared: what a caller may keep and change."""
         slot = self.slot(node)
         if self.owned[slot]:
             return slot
@@ -188,7 +188,8 @@ class Compiler:
         slots = tuple(self.slot(parent) for parent in node.parents)
         if not rule:
             return self.emit(JOINT.get(node.fun, autograd_rule)(node), slots, shape, False)
-        owned = node.fun not in VIEWS or len(maps) > 1
+        shared = node.fun in BROADCASTS or (node.fun in VIEWS and not self.owned[slots[0]])
+        owned = len(maps) > 1 or not shared
         return self.emit(maps[0] if len(maps) == 1 else total(maps), slots, shape, owned)
 
 

@@ -29,6 +29,7 @@ def _square_sum(xp: Any, y: Any) -> Any:
 OPERATORS: dict[str, Callable[[Any, Any, Any], Any]] = {
     "x + y": lambda xp, x, A: xp.sum((x[:3] + x[3:]) ** 3),
     "x + y, broadcast": lambda xp, x, A: xp.sum((A + x) ** 3),
+    "x + constant, then summed": lambda xp, x, A: _square_sum(xp, xp.sum(A + x, axis=0) + xp.sum(x)),
     "x - y": lambda xp, x, A: xp.sum((x[:3] - x[3:]) ** 3),
     "1 - x": lambda xp, x, A: xp.sum((1 - x) ** 3),
     "x * y": lambda xp, x, A: xp.sum(x[:3] * x[3:] * x[1:4]),

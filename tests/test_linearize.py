@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import tracemalloc
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,11 +12,13 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 from autograd import grad, make_jvp
+from autograd.extend import defvjp, primitive
 from conftest import Lane
 from dialect import DIALECT, POINT, VECTOR, objective
 
 from refopt import linear_rules
 from refopt.arrays import namespace, unboxed
+from refopt.derivatives import Derivatives
 from refopt.linearize import trace_gradient
 
 POINT_ARRAY, VECTOR_ARRAY = np.array(POINT), np.array(VECTOR)
@@ -75,8 +78,6 @@ def test_product_of_rosenbrock_worked_by_hand(derivative_lane: Lane) -> None:
     #   = [[3602, -800], [-800, 200]]; H (1, 2) = (2002, -400)
     def rosenbrock(t: Any) -> Any:
         return 100 * (t[1] - t[0] ** 2) ** 2 + (1 - t[0]) ** 2
-
-    from refopt.derivatives import Derivatives
 
     at = Derivatives(rosenbrock).linearize(derivative_lane.array([2.0, 3.0]))
     np.testing.assert_array_equal(
@@ -162,6 +163,48 @@ def test_intermediate_tangents_are_let_go() -> None:
 # ---- memory, zero, errors ----
 
 
+@primitive
+def half_square(x: Any) -> Any:
+    """|x|^2 / 2 with the gradient x itself, so that the product is the vector itself."""
+    return np.sum(x * x) / 2
+
+
+defvjp(half_square, lambda ans, x: lambda g: x)
+
+
+def test_a_product_equal_to_its_vector_is_a_copy(derivative_lane: Lane) -> None:
+    lane = derivative_lane
+    vector = lane.array(VECTOR)
+    for f in (
+        half_square,
+        lambda x: half_square(x[::-1]),
+        lambda x: half_square(namespace(x).reshape(x, (2, 3))),
+    ):
+        at = Derivatives(f).linearize(lane.array(POINT))
+        product = at.hvp(vector)
+        product *= 2.0
+        np.testing.assert_array_equal(lane.host(vector), np.array(VECTOR))
+        np.testing.assert_array_equal(lane.host(product), 2 * np.array(VECTOR))
+
+
+def test_a_product_holds_few_tangents_at_a_time() -> None:
+    n, depth = 100_000, 20
+
+    def f(x: Any) -> Any:
+        for _ in range(depth):
+            x = anp.roll(x, 1)
+        return anp.sum(x**3)
+
+    tape = trace_gradient(f, np.ones(n))
+    assert len(tape.steps) >= 2 * depth
+    vector = np.ones(n)
+    tracemalloc.start()
+    tape.product(vector)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak <= 3 * 8 * n  # source, result and what numpy.roll needs; 2 * depth where nothing is let go
+
+
 def test_nothing_of_a_trace_waits_for_the_garbage_collector() -> None:
     seen = []
 
@@ -188,6 +231,7 @@ def test_nothing_of_a_trace_waits_for_the_garbage_collector() -> None:
         lambda x: anp.dot(x, x[::-1]),
         lambda x: anp.sum(anp.reshape(x, (2, 3)) * anp.reshape(x[::-1], (2, 3))),
         lambda x: anp.sum(x[:2]) * anp.sum(x[2:]),
+        lambda x: anp.sum(x) ** 2,  # ends in a broadcast view
     ],
 )
 def test_a_product_is_the_callers_own_memory(f: Callable[[Any], Any]) -> None:
@@ -204,8 +248,6 @@ def test_a_product_is_the_callers_own_memory(f: Callable[[Any], Any]) -> None:
 def test_a_linear_function_has_zero_products_and_no_warning(derivative_lane: Lane) -> None:
     lane = derivative_lane
     tape = trace_gradient(lambda x: namespace(x).sum(3 * x), lane.array(POINT)) if lane.xp is np else None
-    from refopt.derivatives import Derivatives
-
     at = Derivatives(lambda x: namespace(x).sum(3 * x)).linearize(lane.array(POINT))
     np.testing.assert_array_equal(lane.host(at.hvp(lane.array(VECTOR))), np.zeros(6))
     np.testing.assert_array_equal(lane.host(at.gradient), np.full(6, 3.0))
