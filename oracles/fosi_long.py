@@ -95,7 +95,7 @@ def _case(
 
 
 INF = float("inf")
-PAPER: dict[str, Any] = {"largest": 10, "steps": 40, "max_scaling": INF, "max_residual": 1.0}
+PAPER: dict[str, Any] = {"largest": 10, "steps": 25, "max_scaling": INF}
 
 
 def cases() -> list[Case]:

@@ -162,7 +162,7 @@ def trajectory_case(
         dtype=dtype,
         inputs=inputs,
         compute=compute_run if run else compute_directions,
-        rules=_rules(op, max(4 * min(chosen.n, 20), TERMS[base])),
+        rules=_rules(op, max(6 * min(chosen.n, 20), TERMS[base])),
         perturb=moving or moved(inputs),
         checks=[Check("Algorithm 2's loop", _run_defect if run else _directions_defect, mpf(10) ** -35)],
     )
