@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
-from refopt.arrays import Array, check_count, check_positive, check_vector
+from refopt.arrays import Array, check_count, check_positive, check_real_vector, check_vector, dtype_name
 from refopt.recording import Counted, Evaluations, Recorder, Rules, Run, progress_bar
 from refopt.trace import Outcome, Trace
 
@@ -50,8 +50,8 @@ def iterate(
             estimates uses (FOSI); a function is asked only at the iterations with an estimate. None is f.
 
     Raises:
-        TypeError: when an argument is of another kind.
-        ValueError: when theta is not a finite vector.
+        TypeError: when an argument is of another kind, or `state` another optimizer's.
+        ValueError: when theta is not a finite vector, or `state` does not fit it.
     """
     check_vector("theta", theta)
     _check_optimizer(optimizer)
@@ -60,13 +60,38 @@ def iterate(
             f"`curvature` was given, but {type(optimizer).__name__} estimates none; it must be None"
         )
     sources = _by_iteration("f", f), None if curvature is None else _by_iteration("curvature", curvature)
-    return _steps(*sources, optimizer, theta, optimizer.init(theta) if state is None else state)
+    return _steps(*sources, optimizer, theta, _checked_state(optimizer, theta, state))
 
 
 def _check_optimizer(optimizer: Any) -> None:
     if isinstance(optimizer, type) or not (hasattr(optimizer, "init") and hasattr(optimizer, "step")):
         given = optimizer.__name__ if isinstance(optimizer, type) else f"a {type(optimizer).__name__}"
         raise TypeError(f"`optimizer` is {given}; it must be an object with `init` and `step`")
+
+
+def _checked_state(optimizer: Any, theta: Array, state: Any) -> Any:
+    """The state to start from: a fresh one, or the one given if it is this optimizer's and fits theta."""
+    if state is None:
+        return optimizer.init(theta)
+    fields = getattr(state, "_fields", ())
+    names = [name for name in inspect.signature(optimizer.init).parameters if name in fields]
+    fresh = optimizer.init(theta, **{name: getattr(state, name) for name in names})
+    _check_like("state", state, fresh, theta)
+    return state
+
+
+def _check_like(path: str, part: Any, fresh: Any, theta: Array) -> None:
+    if hasattr(fresh, "_fields"):
+        if type(part) is not type(fresh):
+            raise TypeError(f"`{path}` is a {type(part).__name__}; it must be a {type(fresh).__name__}")
+        for name, own, other in zip(fresh._fields, part, fresh, strict=True):
+            _check_like(f"{path}.{name}", own, other, theta)
+    elif (
+        getattr(fresh, "shape", None) == theta.shape
+    ):  # of theta's kind; a spectrum's parts have other shapes
+        check_real_vector(path, part, theta.shape[0])
+        if part.dtype != fresh.dtype:
+            raise TypeError(f"`{path}` has dtype {dtype_name(part)}; it must be {dtype_name(fresh)}")
 
 
 def _steps(
@@ -160,7 +185,7 @@ def minimize(
     deadline = math.inf if time_limit is None else time.monotonic() + time_limit
     rules = Rules(max_steps, gradient_tolerance, value_target, step_tolerance, deadline, callback)
     counts = Evaluations()
-    state = optimizer.init(theta) if state is None else state
+    state = _checked_state(optimizer, theta, state)
     run = Run(theta, state, Recorder(record, counts))
     f = _counted("f", f, counts)
     curvature = None if curvature is None else _counted("curvature", curvature, counts)

@@ -87,6 +87,36 @@ def test_iterate_checks_its_arguments_before_the_first_step():
         next(iterate(lambda theta: 1.0, GD, START))
 
 
+@pytest.mark.parametrize(
+    ("state", "error", "words"),
+    [
+        (GD.init(START), TypeError, "`state` is a CountState; it must be a VelocityState"),
+        (3, TypeError, "`state` is a int; it must be a VelocityState"),
+        (HeavyBall(learning_rate=1.0).init(np.ones(4)), ValueError, "`state.velocity` has 4 elements"),
+        (
+            HeavyBall(learning_rate=1.0).init(np.ones(3, dtype="float32")),
+            TypeError,
+            "`state.velocity` has dtype",
+        ),
+    ],
+)
+def test_a_state_that_does_not_fit_is_refused(state, error, words):
+    for run in (iterate, lambda *arguments: minimize(*arguments[:3], state=arguments[3], max_steps=1)):
+        with pytest.raises(error, match=words):
+            run(bowl(), HeavyBall(learning_rate=0.1), START, state)
+
+
+def test_a_state_of_fosi_that_does_not_fit_is_refused():
+    fosi = Fosi(base=HeavyBall(learning_rate=0.1), largest=1)
+    state = fosi.init(START, START)
+    with pytest.raises(ValueError, match="`lanczos_start` has 3 elements; it must have 4"):
+        iterate(bowl(), fosi, np.ones(4), state)
+    with pytest.raises(TypeError, match=r"`state.base` is a CountState; it must be a VelocityState"):
+        iterate(bowl(), fosi, START, state._replace(base=GD.init(START)))
+    step = fosi.step(bowl(), START, state)  # a state that holds a spectrum does fit
+    assert next(iterate(bowl(), fosi, step.theta_next, step.state)).state.iteration == 2
+
+
 # minimize: how runs end
 
 
