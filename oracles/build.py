@@ -12,6 +12,8 @@ from multiprocessing import Pool
 from pathlib import Path
 from typing import Any
 
+from mpmath import mp
+
 from oracles.case import LEVELS, Case
 from oracles.freeze import ILL_CONDITIONED, Rejected, evaluate, floats_of
 from oracles.precision import DIGITS, FROZEN, PERTURBATION, UNIT_ROUNDOFF, is_float32
@@ -28,6 +30,12 @@ def module(name: str) -> Any:
     return importlib.import_module(f"oracles.{name}")
 
 
+def declared_cases(name: str) -> list[Case]:
+    """Return the cases of a module, whose computed inputs do not depend on the precision outside."""
+    with mp.workdps(DIGITS[0]):
+        return module(name).cases()
+
+
 def modules_of(only: str | None) -> list[str]:
     """Return the modules whose cases a pattern can match, so that no other needs to be imported."""
     wanted = (only or "*").split(".", 1)[0]
@@ -38,7 +46,7 @@ def collect(names: Iterable[str] = MODULES) -> dict[str, Case]:
     """Return all cases by id, in order of id; a malformed or repeated one is rejected."""
     out: dict[str, Case] = {}
     for name in names:
-        for case in module(name).cases():
+        for case in declared_cases(name):
             _lint(case, name)
             if case.id in out:
                 raise Rejected(f"{case.id}: the id is used twice.")
@@ -88,7 +96,7 @@ def _work(name_and_id: tuple[str, str]) -> tuple[str, dict[str, Any] | str]:
 
 @cache
 def _cases_of(name: str) -> dict[str, Case]:
-    return {case.id: case for case in module(name).cases()}
+    return {case.id: case for case in declared_cases(name)}
 
 
 def evaluated(cases: Iterable[Case], jobs: int) -> Iterator[tuple[str, dict[str, Any] | str]]:
@@ -106,7 +114,6 @@ def render(path: str, cases: list[Case], contents: dict[str, dict[str, Any]]) ->
     first = cases[0]
     declared = module(first.method)
     files = [f"{name}.py" for name in (first.method, *getattr(declared, "SOURCES", ()))]
-    source = b"".join((Path(__file__).parent / file).read_bytes() for file in files)
     used = sorted({flag for case in cases for flag in case.flags})
     meanings = {ILL_CONDITIONED: "so ill-conditioned that fewer than 3 digits survive", **declared.FLAGS}
     header = {
@@ -116,7 +123,7 @@ def render(path: str, cases: list[Case], contents: dict[str, dict[str, Any]]) ->
         "group": path.removesuffix(".json").split("-", 1)[1],
         "generator": {
             "modules": [f"oracles.{file.removesuffix('.py')}" for file in files],
-            "source_sha256": hashlib.sha256(source).hexdigest(),
+            "source_sha256": hashlib.sha256(source_of(files)).hexdigest(),
             "digits": list(DIGITS),
             "frozen_digits": FROZEN,
             "perturbation": f"2^{PERTURBATION}",
@@ -128,6 +135,11 @@ def render(path: str, cases: list[Case], contents: dict[str, dict[str, Any]]) ->
     lines = [f"{_json(key)}: {_json(value)}," for key, value in header.items()]
     blocks = [_render_case(contents[case.id]) for case in cases]
     return "{\n" + "\n".join(lines) + '\n"cases": [\n' + ",\n".join(blocks) + "\n]\n}\n"
+
+
+def source_of(files: list[str]) -> bytes:
+    """Return the source of modules of this package, one after another."""
+    return b"".join((Path(__file__).parent / file).read_bytes() for file in files)
 
 
 def _json(value: Any) -> str:

@@ -178,7 +178,8 @@ def evaluate(case: Case) -> dict[str, Any]:
             quantities and rules do not match.
     """
     try:
-        return _evaluate(case)
+        with mp.workdps(max(DIGITS)):
+            return _evaluate(case)
     except Rejected:
         raise
     except Exception as error:

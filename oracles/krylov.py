@@ -121,8 +121,8 @@ def jacobi(nodes: Vector, weights: Vector, steps: int) -> tuple[Vector, Vector, 
     """Return the Jacobi matrix of m = min(steps, nodes) steps, and the further digits that it carries.
 
     Returns:
-        The diagonal, the off-diagonal whose last entry is beta_m, and the number of digits beyond the precision
-        in force; in the closed form of Ritz vectors as many cancel as in the moments.
+        The diagonal, the off-diagonal whose last entry is beta_m, and how many digits beyond the precision in
+        force are needed: in the closed form of Ritz vectors as many cancel as in the moments.
     """
     m = min(steps, len(nodes))
     middle = (max(nodes) + min(nodes)) / 2

@@ -47,17 +47,15 @@ def frozen(x: Number, scale: Number) -> str:
 
     A component far below its quantity's scale so keeps fewer digits, which are all that were certified.
     """
-    x = mpf(x)
-    if not mp.isfinite(x):
-        raise ValueError(f"a frozen value must be finite, {x} was computed.")
-    if x == 0:
-        return "0"
-    size = mpf(scale) if scale else abs(x)
-    digits = int(mp.floor(mp.log10(abs(x)))) - int(mp.floor(mp.log10(size))) + FROZEN
-    if digits < 1:
-        return "0"
-    with mp.workdps(max(DIGITS) + 5):
-        return str(mp.nstr(x, digits, strip_zeros=True, min_fixed=-6, max_fixed=21))
+    with mp.workdps(max(DIGITS) + 5):  # mpf(x) rounds to the precision in force
+        x = mpf(x)
+        if not mp.isfinite(x):
+            raise ValueError(f"a frozen value must be finite, {x} was computed.")
+        if x == 0:
+            return "0"
+        size = mpf(scale) if scale else abs(x)
+        digits = int(mp.floor(mp.log10(abs(x)))) - int(mp.floor(mp.log10(size))) + FROZEN
+        return str(mp.nstr(x, digits, strip_zeros=True, min_fixed=-6, max_fixed=21)) if digits > 0 else "0"
 
 
 def flat(values: Any) -> list[Any]:
