@@ -92,6 +92,7 @@ class TracedEngine:
     def linearize(self, theta: Array) -> Linearization:
         """One trace of the gradient; see `linearize.trace_gradient`."""
         register(theta)
+        theta = theta.copy()  # the map stays right when the caller goes on and changes the point in place
         tape = trace_gradient(self.objective, theta)
 
         def hvp(vector: Array) -> Array:

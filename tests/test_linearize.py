@@ -187,6 +187,17 @@ def test_a_product_equal_to_its_vector_is_a_copy(derivative_lane: Lane) -> None:
         np.testing.assert_array_equal(lane.host(product), 2 * np.array(VECTOR))
 
 
+def test_changing_the_point_afterwards_changes_no_product() -> None:
+    def f(x: Any) -> Any:
+        return anp.sum(anp.tanh(anp.outer(x, x)) ** 2)
+
+    point = POINT_ARRAY.copy()
+    product = Derivatives(f).linearize(point).hvp
+    before = product(VECTOR_ARRAY)
+    point *= 3
+    np.testing.assert_array_equal(product(VECTOR_ARRAY), before)
+
+
 def test_a_product_holds_few_tangents_at_a_time() -> None:
     n, depth = 100_000, 20
 
