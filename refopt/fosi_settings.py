@@ -83,7 +83,7 @@ def _check_base(base: Any) -> None:
     if decay := getattr(base, "weight_decay", 0.0):
         raise ValueError(
             f"`base` decays weights by {decay!r} inside its step, where FOSI would project a part of it out; "
-            "its weight_decay must be 0, with the decay in the loss: Derivatives.with_weight_decay"
+            "its `weight_decay` must be 0, with the decay in the loss: Derivatives.with_weight_decay"
         )
 
 
