@@ -28,7 +28,7 @@ SETTINGS_REFUSED: tuple[tuple[str, dict[str, Any], dict[str, Any], str, str], ..
     ("negative-epsilon", {"epsilon": -1e-3}, GD, "epsilon", "a floor below 0 floors nothing"),
     ("few-steps", {"largest": 2, "steps": 1}, GD, "steps", "one Lanczos step cannot give two pairs"),
     ("unknown-multiplicity", {"multiplicity": "all"}, GD, "multiplicity", "no such choice"),
-    ("weight-decay", {}, {"optimizer": "adamw", "settings": settings_of("adamw")}, "weight_decay",
+    ("weight-decay", {}, {"optimizer": "adamw", "settings": settings_of("adamw")}, "base",
      "decay inside the base step is projected out in span V (claim K16): it belongs in the loss"),
     ("base-rate", {}, {"optimizer": "gradient_descent", "settings": {"learning_rate": -0.1}}, "learning_rate",
      "the base's own settings are checked too"),
