@@ -32,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Usage as error:
         say(f"refopt: {error}", sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        say("refopt: stopped.", sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:  # `refopt cases | head`: nobody reads on
         sys.stderr.close()
         return 0

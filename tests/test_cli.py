@@ -55,7 +55,7 @@ def test_a_run_that_passes_shows_its_table_and_its_skips(folder, capsys):
     assert "2 pass, 0 pass-alt, 0 fail, 1 skip of 3 cases" in out
     assert "mine 0.1" in out
     assert "momentum=sum" in out
-    assert "skip: 1 cases: the adapter has no operation base_directions" in out
+    assert "skip 1: operations not offered: base_directions" in out
     assert "first_order" in out
 
 

@@ -374,6 +374,19 @@ def test_ctrl_c_keeps_what_was_done_and_leaves_no_process(tmp_path):
     assert flag.stat().st_size == done
 
 
+def test_inputs_that_cannot_be_made_are_the_vectors_fault(tmp_path):
+    body = """
+    def base_run(self, problem, optimizer, settings, theta, steps):
+        raise ValueError("`theta` is wrong")
+    """
+    inputs = {"problem": "no-such-problem", "optimizer": "adam", "settings": {}, "theta": handmade.given(1.0)}
+    expect = {"behaviour": {"kind": "behaviour", "allowed": ["error"]}}
+    entry = handmade.case("base_run", {**inputs, "steps": 1}, expect, level="L6")
+    (score,) = verify(write(tmp_path, body), [read(entry)]).scores
+    assert score.verdict == "oracle-error"
+    assert "no-such-problem" in score.reason
+
+
 def test_directions_are_scored_through_the_whole_path(tmp_path):
     body = """
     def base_directions(self, optimizer, settings, thetas, gradients):

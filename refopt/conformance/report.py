@@ -176,9 +176,8 @@ def draw(report: Report, console: Any) -> None:
     for row in table_rows(report.scores):
         table.add_row(*_cells(row))
     console.print(table)
-    skipped = Counter(score.reason for score in report.scores if score.verdict == "skip")
-    for reason, number in skipped.items():
-        console.print(f"skip: {number} cases: {escape(reason)}", highlight=False)
+    for line in skip_lines(report):
+        console.print(escape(line), highlight=False)
     for score in report.failures[:FAILURES_DRAWN]:
         _draw_failure(report, score, console)
     if len(report.failures) > FAILURES_DRAWN:
@@ -186,6 +185,17 @@ def draw(report: Report, console: Any) -> None:
         console.print(f"\nand {more} further failures; `--json PATH` lists them all", highlight=False)
     stopped = "[bold]stopped by the user[/]: " if report.interrupted else ""
     console.print(f"{stopped}[bold {'green' if report.exit_status == 0 else 'red'}]{report.headline()}[/]")
+
+
+def skip_lines(report: Report) -> list[str]:
+    """Say for each reason how many cases were left out; operations that are not offered share a line."""
+    skipped = [score for score in report.scores if score.verdict == "skip"]
+    missing = [score.case.op for score in skipped if score.case.op not in report.hello.capabilities]
+    others = Counter(score.reason for score in skipped if score.case.op in report.hello.capabilities)
+    lines = [f"skip {number}: {reason}" for reason, number in others.items()]
+    if missing:
+        lines.append(f"skip {len(missing)}: operations not offered: {', '.join(dict.fromkeys(missing))}")
+    return lines
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:

@@ -17,7 +17,7 @@ from refopt.conformance.vectors import Case
 DEADLINE = 20.0
 START_DEADLINE = 120.0  # importing torch or jax on a cold disk takes tens of seconds
 RESTARTS = 3
-STATUSES = ("ok", "refused", "exception", "skip")
+STATUSES = ("ok", "refused", "exception", "skip", "unprepared")
 
 
 class Hello(NamedTuple):
@@ -60,6 +60,9 @@ class Runner:
         except (DeadlineError, CrashError, ProtocolError, OSError) as error:
             self._kill()
             raise NotStarted(f"the adapter did not start: {error}") from None
+        except KeyboardInterrupt:
+            self._kill()
+            raise
         if reply.get("status") != "ok":
             self.close()
             kind = NoSuchAdapter if reply.get("status") == "unknown" else NotStarted

@@ -27,8 +27,8 @@ class Reply(NamedTuple):
     """How one exchange with an adapter ended.
 
     Attributes:
-        status: "ok"; "refused", a deliberate error; "exception", an accident; "skip"; "timeout", "crash",
-            "protocol".
+        status: "ok"; "refused", a deliberate error; "exception", an accident; "skip"; "unprepared", the
+            case's inputs could not be made; "timeout", "crash", "protocol".
         out: the decoded quantities of an "ok", flat with dotted names.
         message: first line of what was said.
         seconds: how long the exchange took.
@@ -104,6 +104,8 @@ def score(case: Case, reply: Reply, profile: Mapping[str, Any]) -> Score:
 def _score(case: Case, reply: Reply, profile: Mapping[str, Any]) -> Score:
     if reply.status in ("skip", "timeout", "crash", "protocol"):
         return Score(case, reply.status, reason=reply.message)
+    if reply.status == "unprepared":
+        return Score(case, "oracle-error", reason=reply.message)
     worst = max(comparison.largest_condition(expectation) for expectation in case.expect.values())
     if worst * ratios.UNIT_ROUNDOFF[case.dtype] > ratios.LARGEST_LOSS:
         return Score(case, "not-applicable", reason=f"condition {worst:.1e} leaves {case.dtype} no digits.")

@@ -53,13 +53,13 @@ def given_problem(identifier: str, dtype: str) -> GivenProblem:
 
 
 def answer(adapter: Adapter, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Answer a "run" request: `ok` with `out`, or `skip`, `refused`, `exception` with `message`."""
+    """Answer a "run" request: `ok` with `out`, or another status of `scoring.Reply` with `message`."""
     try:
         inputs = wire.decode(request["in"], request["dtype"])
         if isinstance(inputs.get("problem"), str):
             inputs["problem"] = given_problem(inputs["problem"], request["dtype"])
     except Exception as error:  # not the adapter's doing, so never a refusal of bad input
-        return {"status": "exception", "message": f"the inputs cannot be prepared: {first_line(error)}"}
+        return {"status": "unprepared", "message": f"the inputs cannot be prepared: {first_line(error)}"}
     try:
         out = getattr(adapter, request["op"])(**inputs)
         if not isinstance(out, Mapping):
