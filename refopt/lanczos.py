@@ -37,7 +37,9 @@ from refopt.arrays import (
 )
 from refopt.orthonormal import Measured, OrthonormalRows
 
-BREAKDOWN = 16  # times eps of the products' dtype: the rounding of a product is a few eps |H|
+# Times eps of the products' dtype. A product is rounded by a few eps |H|, and each step may enlarge the
+# errors before it: 43 eps |H| are left where a Krylov space ends after four steps (quadratic-repeated-8).
+BREAKDOWN = 256
 LARGEST_ENTRY = 2.0**480  # above this the squares of n entries may overflow
 
 
@@ -96,7 +98,7 @@ def lanczos(
         restart_until: after a breakdown, go on while fewer rows than this exist. The fresh vector comes
             from the coordinate vector with the largest part outside the rows (the first of equals): nothing
             is random.
-        tolerance: breakdown when beta <= tolerance |H|, where |H| is the largest |H u_j| so far; default 16
+        tolerance: breakdown when beta <= tolerance |H|, where |H| is the largest |H u_j| so far; default 256
             eps of the dtype of `start`.
         symmetry_tolerance: largest asymmetry allowed, relative to that |H|; default the square root of that
             eps.
