@@ -134,18 +134,36 @@ def cosine_matrix(n: int) -> Matrix:
     ]
 
 
+KEYS = {
+    "identity": set(),
+    "householder": {"seed", "reflections", "vectors"},
+    "dct": {"transposed"},
+    "dct-block": {"zeta", "transposed"},
+}
+
+
 def make_basis(n: int, spec: dict[str, Any]) -> Basis:
-    """Build the basis of a problem file."""
+    """Build the basis of a problem file; a kind or a key that is not known is an error."""
     kind = spec["kind"]
+    if kind not in KEYS:
+        raise ValueError(f"`basis.kind` is {kind!r}; known are {', '.join(KEYS)}.")
+    unknown = set(spec) - KEYS[kind] - {"kind"}
+    if unknown:
+        raise ValueError(f"`basis` has the unknown keys {sorted(unknown)} for the kind {kind!r}.")
     if kind == "identity":
         return Identity()
     if kind == "householder":
-        if "vectors" in spec:
-            return Reflections(numbers(spec["vectors"]))
-        flat = numbers(draws(spec["seed"], n * spec["reflections"]))
-        return Reflections([flat[i * n : (i + 1) * n] for i in range(spec["reflections"])])
+        return Reflections(_reflectors(n, spec))
     size = n if kind == "dct" else spec["zeta"]
-    if kind not in ("dct", "dct-block"):
-        raise ValueError(f"`basis.kind` is {kind!r}; known are identity, householder, dct, dct-block.")
     where = range(n) if kind == "dct" else [*range(size // 2), *range(n - size // 2, n)]
-    return Block(cosine_matrix(size), where) if size else Identity()
+    if not size:
+        return Identity()
+    rows = cosine_matrix(size)
+    return Block(transpose(rows) if spec.get("transposed", False) else rows, where)
+
+
+def _reflectors(n: int, spec: dict[str, Any]) -> list[Vector]:
+    if "vectors" in spec:
+        return numbers(spec["vectors"])
+    flat = numbers(draws(spec["seed"], n * spec["reflections"]))
+    return [flat[i * n : (i + 1) * n] for i in range(spec["reflections"])]

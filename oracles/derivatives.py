@@ -52,14 +52,14 @@ SMALL_QUADRATICS = (
     ("quadratic-singular-20", ("Singular",)),
     ("quadratic-singular-rotated-20", ("Singular",)),
 )
-LARGE_QUADRATICS = (
-    "quadratic-hundred",
-    "quadratic-a4",
-    "quadratic-paper-5-100",
-    "quadratic-paper-200-100",
-    "quadratic-b112-z30",
-    "quadratic-b116-z90",
-)
+
+
+def large_quadratics() -> list[str]:
+    """Return the ids of the quadratics with 100 parameters."""
+    contents = {name: problems.read(name) for name in problems.names()}
+    return [
+        name for name, content in contents.items() if content["family"] == "quadratic" and content["n"] == 100
+    ]
 
 
 def nonlinear() -> list[str]:
@@ -131,7 +131,7 @@ def _quadratics() -> list[Case]:
                     flags=flags,
                 )
             )
-    for name in LARGE_QUADRATICS:
+    for name in large_quadratics():
         problem = problems.load(name)
         what = name.removeprefix("quadratic-")
         start, vector = problem.start(), draws(102, problem.n)

@@ -215,7 +215,22 @@ FAMILIES: dict[str, Callable[[dict[str, Any]], Any]] = {
 }
 
 
+KEYS = {
+    "quadratic": {"matrix", "eigenvalues", "basis", "linear"},
+    "log_cosh": {"amplitudes", "rates", "curvatures", "basis"},
+    "matched_cubic": {"slopes", "curvatures", "lipschitz", "shifts", "basis"},
+    "logistic": {"features", "labels", "decay"},
+    "softmax": {"features", "labels", "classes", "decay"},
+    "network": {"sizes", "activation", "loss", "features", "targets", "labels", "decay"},
+}
+
+
 def _function(content: dict[str, Any]) -> Any:
-    if content["family"] not in FAMILIES:
-        raise ValueError(f"`family` is {content['family']!r}; known are {', '.join(sorted(FAMILIES))}.")
-    return FAMILIES[content["family"]](content)
+    """Build the family's object; a family or a datum that is not known is an error, never left out."""
+    family = content["family"]
+    if family not in FAMILIES:
+        raise ValueError(f"`family` is {family!r}; known are {', '.join(sorted(FAMILIES))}.")
+    unknown = set(content.get("data", {})) - KEYS.get(family, set())
+    if unknown:
+        raise ValueError(f"{content['id']} has the unknown data {sorted(unknown)} for the family {family}.")
+    return FAMILIES[family](content)

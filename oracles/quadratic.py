@@ -24,6 +24,10 @@ def make_eigenvalues(n: int, spec: Any) -> Vector:
     if spec["kind"] == "exponential":
         scale, base, first = mpf(spec["scale"]), mpf(spec["base"]), spec.get("first_exponent", 0)
         return [scale * base ** (first + j) for j in range(n)]
+    if spec["kind"] != "segments":
+        raise ValueError(
+            f"`eigenvalues.kind` is {spec['kind']!r}; known are paper-4.3, exponential, segments."
+        )
     out: Vector = []
     for count, low, high in spec["segments"]:
         step = (mpf(high) - mpf(low)) / (count - 1) if count > 1 else mpf(0)

@@ -127,13 +127,39 @@ def test_composition_by_faa_di_bruno():
     assert families.compose(numbers([1] * 5), numbers([0, 2, 0, 0, 0])) == numbers([1, 2, 4, 8, 16])
 
 
-@pytest.mark.parametrize("name", ["quadratic-paper-5-100", "quadratic-b112-z30", "quadratic-b112-z100"])
+@pytest.mark.parametrize(
+    "name",
+    ["quadratic-paper-5-100", "quadratic-b112-z30", "quadratic-b112-z100", "quadratic-b116-z50-from-one"],
+)
 def test_bases_are_orthogonal_and_invert_each_other(name):
     problem = problems.load(name)
     x = numbers(bases.draws(5, problem.n))
     c = problem.to_eigen(x)
     assert close(norm(c), norm(x))
     assert close(problem.from_eigen(c), x)
+
+
+def test_transposed_cosine_basis_has_the_constant_column_first():
+    # column 0 is C[0, j] = sqrt(1/n) for all j; the plain basis has it as row 0
+    plain = bases.make_basis(4, {"kind": "dct"})
+    turned = bases.make_basis(4, {"kind": "dct", "transposed": True})
+    assert close(turned.backward(numbers([1, 0, 0, 0])), numbers([0.5] * 4))
+    assert close(plain.forward(numbers([1, 0, 0, 0])), numbers([0.5] * 4))
+
+
+@pytest.mark.parametrize(
+    ("family", "data"),
+    [
+        ("logistic", {"features": [[1.0]], "labels": [1], "weight_decay": 0.1}),
+        ("quadratic", {"eigenvalues": [1.0], "basis": {"kind": "dct", "transpose": True}}),
+        ("quadratic", {"eigenvalues": [1.0], "basis": {"kind": "random"}}),
+        ("quadratic", {"eigenvalues": {"kind": "uniform"}, "basis": {"kind": "identity"}}),
+        ("quartic", {}),
+    ],
+)
+def test_unknown_datum_is_refused_not_left_out(family, data):
+    with pytest.raises(ValueError, match=r"unknown|known are"):
+        problems._function({"id": "planted", "family": family, "n": 1, "data": data})
 
 
 def test_jacobi_matrix_of_two_nodes():
