@@ -122,7 +122,8 @@ def verify_command(options: argparse.Namespace) -> int:
         known = f" Known names: {', '.join(AVAILABLE)}." if ":" not in options.adapter else ""
         raise Usage(f"{error}{known}{loading.suggestion(options.adapter, list(AVAILABLE))}") from None
     except NotStarted as error:
-        say(f"refopt: {error}", sys.stderr)
+        missing = options.adapter in AVAILABLE and "ModuleNotFoundError" in str(error)
+        say(f"refopt: {error}{'; install refopt[peers]' if missing else ''}", sys.stderr)
         return EXIT_NOT_STARTED
     _write(report, options.json)
     return INTERRUPTED if report.interrupted else report.exit_status

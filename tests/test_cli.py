@@ -139,6 +139,15 @@ def test_an_adapter_that_does_not_start_is_its_own_status(folder, capsys):
     assert capsys.readouterr().err == "refopt: RuntimeError: no licence\n"
 
 
+def test_a_peer_that_is_not_installed_says_what_to_install(folder, capsys, monkeypatch):
+    from refopt import adapters
+
+    (folder / "needy.py").write_text("import no_such_library")
+    monkeypatch.setitem(adapters.AVAILABLE, "needy", f"{folder / 'needy.py'}:Needy")
+    assert cli.main(["verify", "--adapter", "needy", "--vectors", str(folder / "vectors")]) == 3
+    assert "no_such_library'; install refopt[peers]" in capsys.readouterr().err
+
+
 BAD = [
     (["verify", "--adapter", "refrence"], "Did you mean `reference`"),
     (["verify", "--adapter", "no_such_pkg.mod:C"], "no_such_pkg"),
