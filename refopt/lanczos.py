@@ -37,9 +37,11 @@ from refopt.arrays import (
 )
 from refopt.orthonormal import Measured, OrthonormalRows
 
-# Times eps of the products' dtype. A product is rounded by a few eps |H|, and each step may enlarge the
-# errors before it: 43 eps |H| are left where a Krylov space ends after four steps (quadratic-repeated-8).
-BREAKDOWN = 256
+# A breakdown missed costs a product: the next row is orthogonal all the same, and T holds the tiny beta. One
+# seen where there is none loses every eigenvalue below tolerance |H|. So float32 stays at the rounding of a
+# product, 4 eps |H|; float64 has room for errors that steps enlarge (43 eps |H| on quadratic-repeated-8).
+BREAKDOWN_EPS = 4
+BREAKDOWN_LEAST = 2.0**-44
 LARGEST_ENTRY = 2.0**480  # above this the squares of n entries may overflow
 
 
@@ -50,7 +52,7 @@ class Lanczos(NamedTuple):
         diagonal: of T, (m,) float64.
         off_diagonal: of T, (m-1,) float64, positive, or 0 where the process was restarted.
         basis: orthonormal rows u_1, ..., u_m, (m, n) float64.
-        residual_norm: beta_m; 0 after a breakdown and when the rows span R^n.
+        residual_norm: beta_m; 0, to the rounding of a product, after a breakdown or when the rows span R^n.
         products: number of Hessian products made.
         breakdowns: how often the Krylov space was exhausted before the rows spanned R^n.
     """
@@ -98,8 +100,8 @@ def lanczos(
         restart_until: after a breakdown, go on while fewer rows than this exist. The fresh vector comes
             from the coordinate vector with the largest part outside the rows (the first of equals): nothing
             is random.
-        tolerance: breakdown when beta <= tolerance |H|, where |H| is the largest |H u_j| so far; default 256
-            eps of the dtype of `start`.
+        tolerance: breakdown when beta <= tolerance |H|, where |H| is the largest |H u_j| so far; default 4
+            eps of the dtype of `start`, at least 2^-44.
         symmetry_tolerance: largest asymmetry allowed, relative to that |H|; default the square root of that
             eps.
 
@@ -138,7 +140,7 @@ class LanczosProcess:
     ) -> None:
         self.hvp, self.start, self.rows, self.xp = hvp, start, rows, namespace(start)
         eps = float(self.xp.finfo(start.dtype).eps)
-        self.tolerance = BREAKDOWN * eps if tolerance is None else tolerance
+        self.tolerance = max(BREAKDOWN_EPS * eps, BREAKDOWN_LEAST) if tolerance is None else tolerance
         self.symmetry_tolerance = math.sqrt(eps) if symmetry_tolerance is None else symmetry_tolerance
         check_nonnegative("tolerance", self.tolerance)
         check_nonnegative("symmetry_tolerance", self.symmetry_tolerance)

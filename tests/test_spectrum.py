@@ -412,6 +412,19 @@ def test_K11_float32_parameters_float64_process(lane):
     require_orthonormal(lanczos(multiply, start, 40).basis)
 
 
+@pytest.mark.parametrize("top", [1e4, 5e4])
+def test_K11_an_outlier_hides_no_float32_spectrum_behind_a_false_breakdown(top):
+    # Once the outlier is found, beta is at least 0.1: 1e-5 and 2e-6 of |H|, above float32's eps of 1.2e-7. A
+    # process that stopped there would miss all the others and call its pairs exact.
+    values = np.concatenate([[top], np.linspace(2.0, 1.1, 9), np.linspace(0.5, 0.0, 990)]).astype(np.float32)
+    start = np.random.default_rng(0).standard_normal(1000).astype(np.float32)
+    spectrum = extreme_spectrum(lambda v: values * v, start, largest=10)
+    assert (spectrum.products, spectrum.breakdowns) == (40, 0)
+    np.testing.assert_allclose(  # |H| eps of float32
+        spectrum.eigenvalues, np.sort(values)[::-1][:10], rtol=0, atol=top * EPS32
+    )
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e300])
 @pytest.mark.parametrize("when", [1, 3])
 def test_K14_non_finite_products_have_their_own_error(lane, bad, when):
@@ -647,7 +660,8 @@ def test_breakdown_check_can_fail(monkeypatch):
     # Without a tolerance the rounding error of 3 u is divided by its norm and taken for a direction.
     start = np.random.default_rng(0).standard_normal(50)
     assert lanczos(lambda v: 3.0 * v, start, 12).products == 1
-    monkeypatch.setattr(sys.modules["refopt.lanczos"], "BREAKDOWN", 0)
+    monkeypatch.setattr(sys.modules["refopt.lanczos"], "BREAKDOWN_EPS", 0)
+    monkeypatch.setattr(sys.modules["refopt.lanczos"], "BREAKDOWN_LEAST", 0.0)
     assert lanczos(lambda v: 3.0 * v, start, 12).products > 1
 
 
