@@ -1,25 +1,17 @@
-"""The oracle itself: independent, right where pencil and paper suffice, and strict about what it freezes."""
+"""The oracle itself: independent of everything it judges, and right where pencil and paper suffice."""
 
 import ast
-import json
-import shutil
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
-from random import Random
-from types import ModuleType
 
 import pytest
 from mpmath import mp, mpf
 
-from oracles import bases, build, classifiers, condition, families, freeze, krylov, problems
-from oracles.__main__ import main
-from oracles.case import Array, Behaviour, Case, Check, Close, Exact, OneOf, Subspace
-from oracles.precision import add, dot, eigensystem, frozen, norm, numbers
+from oracles import bases, build, classifiers, condition, families, krylov, problems
+from oracles.precision import add, dot, eigensystem, norm, numbers
 
 FOLDER = Path(build.__file__).parent
-QUICK = "spectrum.lanczos_steps.L3.*"
 TINY = mpf(10) ** -45
 
 
@@ -29,24 +21,38 @@ def fifty_digits():
         yield
 
 
-# ---- independence ----------
+def foreign(source):
+    """Return the modules that a source imports beyond the standard library and mpmath, and any way around it."""
+    allowed = {*sys.stdlib_module_names, "mpmath", "oracles"}
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names if alias.name.split(".")[0] not in allowed]
+        elif isinstance(node, ast.ImportFrom):
+            found += [node.module or "."] if (node.module or ".").split(".")[0] not in allowed else []
+        elif isinstance(node, ast.Call):
+            called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            found += [called] if called in {"__import__", "eval", "exec"} else []
+    return found
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.name)
 def test_module_imports_only_the_standard_library_and_mpmath(path):
-    allowed = {*sys.stdlib_module_names, "mpmath", "oracles"}
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names = (
-            [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else [node.module or "."]
-            if isinstance(node, ast.ImportFrom)
-            else []
-        )
-        assert {name.split(".")[0] for name in names} <= allowed, f"{path.name}, line {node.lineno}"
-        if isinstance(node, ast.Call):
-            called = getattr(node.func, "id", getattr(node.func, "attr", ""))
-            assert called not in {"__import__", "eval", "exec"}
+    assert foreign(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import numpy as np", ["numpy"]),
+        ("def f():\n    from refopt.spectrum import lanczos", ["refopt.spectrum"]),
+        ("from . import case", ["."]),
+        ("np = __import__('numpy')", ["__import__"]),
+        ("import json, mpmath.libmp\nfrom oracles.case import Case", []),
+    ],
+)
+def test_foreign_import_is_seen(source, found):
+    assert foreign(source) == found
 
 
 def test_loading_all_cases_loads_neither_numpy_nor_refopt():
@@ -56,9 +62,6 @@ def test_loading_all_cases_loads_neither_numpy_nor_refopt():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=FOLDER.parent, capture_output=True, text=True)
     assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
-
-
-# ---- values that pencil and paper give ----------
 
 
 def close(a, b):
@@ -214,368 +217,3 @@ def test_canonical_basis_does_not_depend_on_the_basis_given():
     for a, b in zip(condition.canonical(first), condition.canonical(turned), strict=True):
         assert close(a, b)
     assert condition.canonical([numbers([0.6, -0.8])])[0][1] > 0
-
-
-# ---- what is frozen ----------
-
-
-def test_frozen_digits_follow_the_scale():
-    assert frozen(mpf(1) / 3, 1) == "0." + "3" * 39
-    assert frozen(mpf(10) ** -30 / 3, 1) == "3.33333333e-31"
-    assert frozen(mpf(10) ** -60, 1) == "0"
-    assert frozen(mpf(0), 0) == "0"
-    with pytest.raises(ValueError, match="finite"):
-        frozen(mp.inf, 1)
-
-
-def test_forty_digits_whatever_the_precision_outside():
-    # the square root of 2 to 40 digits, from its published expansion
-    case = simple(compute=lambda inputs: {"y": mp.sqrt(inputs["x"][1])})
-    with mp.workdps(15):
-        y = freeze.evaluate(case)["expect"]["y"]
-    assert y["value"]["hp"] == ["1.41421356237309504880168872420969807857"]
-
-
-def simple(**changed):
-    defaults = {
-        "id": "planted.op.L3.case",
-        "op": "op",
-        "level": "L3",
-        "source": "a derivation",
-        "comment": "a comment",
-        "inputs": {"x": [1.0, 2.0]},
-        "compute": lambda inputs: {"y": [x**2 for x in inputs["x"]]},
-        "rules": {"y": Close(why="norm of y")},
-    }
-    return Case(**{**defaults, **changed})
-
-
-def test_a_sound_case_is_frozen_with_its_condition():
-    y = freeze.evaluate(simple(samples=64))["expect"]["y"]
-    assert y["value"] == {"shape": [2], "f64": [1.0, 4.0], "hp": ["1.0", "4.0"]}
-    # y = x^2: the entry 4 moves by at most 2 * 4 * 2^-40, relative to the norm sqrt(17) = 4.1231: 1.9403,
-    # which 64 draws come near; both are rounded up to three digits
-    assert 1.7 < y["condition"] <= 1.95
-    assert y["scale"] == 4.13
-
-
-def test_condition_is_recorded_for_each_step():
-    def powers(inputs):
-        x = inputs["x"][1]
-        return {"y": [[x], [x**2], [x**3]]}
-
-    rule = Close(axis="step", scale=lambda i, o: [abs(row[0]) for row in o["y"]], why="each row")
-    y = freeze.evaluate(simple(compute=powers, rules={"y": rule}, samples=64))["expect"]["y"]
-    # relative condition of x^k is k; 64 draws come within a tenth
-    assert [round(c / k, 1) for c, k in zip(y["condition"], (1, 2, 3), strict=True)] == [1.0, 1.0, 1.0]
-    assert y["scale"] == [2.0, 4.0, 8.0]
-
-
-def test_problem_data_are_perturbed_too():
-    # hvp of a quadratic is linear in H: with the vector held, only H moves, by 2^-40 |H|
-    case = simple(
-        inputs={"problem": "quadratic-figure1", "v": [1.0, 1.0]},
-        compute=lambda inputs: {"y": inputs["problem"].hvp(inputs["v"], inputs["v"])},
-        perturb=("problem",),
-        samples=64,
-    )
-    assert 0.05 < freeze.evaluate(case)["expect"]["y"]["condition"] < 2
-    still = freeze.evaluate(simple(perturb=()))["expect"]["y"]["condition"]
-    assert still == 0
-
-
-def noisy(inputs):
-    """Depends on the precision in force, in the 36th digit."""
-    return {"y": [x * (1 + mpf(10) ** -36 / mp.dps) for x in inputs["x"]]}
-
-
-REJECTED = {
-    "precisions disagree": (simple(compute=noisy), "agrees to"),
-    "exact answer disagrees": (
-        simple(compute=lambda inputs: {"y": mp.dps}, rules={"y": Exact()}),
-        "differs between the precisions",
-    ),
-    "decision on a boundary": (
-        simple(compute=lambda inputs: {"y": bool(inputs["x"][0] >= 1)}, rules={"y": Exact()}),
-        "changes under a perturbation",
-    ),
-    "ill-conditioned": (
-        simple(inputs={"x": [1.0 + 2.0**-50]}, compute=lambda inputs: {"y": inputs["x"][0] - 1}),
-        "fewer than 3 digits",
-    ),
-    "check fails": (
-        simple(checks=(Check("twice", lambda inputs, outputs: outputs["y"][0] - 2),)),
-        "the check 'twice'",
-    ),
-    "check gives NaN": (
-        simple(checks=(Check("nan", lambda inputs, outputs: mp.nan),)),
-        "the check 'nan'",
-    ),
-    "rule without quantity": (
-        simple(rules={"y": Close(why="."), "z": Exact()}),
-        "quantities and rules differ",
-    ),
-    "quantity without rule": (
-        simple(compute=lambda inputs: {"y": inputs["x"], "z": 1}),
-        "quantities and rules differ",
-    ),
-    "zero scale": (simple(compute=lambda inputs: {"y": [mpf(0)]}), "must be positive"),
-    "NaN": (simple(compute=lambda inputs: {"y": [mp.nan]}), "must be positive|agrees to"),
-    "infinity in scale 1": (
-        simple(compute=lambda inputs: {"y": [mp.inf]}, rules={"y": Close(scale=1.0, why=".")}),
-        "agrees to|finite",
-    ),
-    "shape changes": (
-        simple(compute=lambda inputs: {"y": [mpf(1)] * (mp.dps // 50 + (mp.dps > 60))}),
-        "another shape",
-    ),
-    "crash": (simple(compute=lambda inputs: {"y": inputs["missing"]}), "KeyError"),
-    "unknown perturbation": (simple(perturb=("z",)), "not inputs"),
-    "no compute": (simple(compute=None), "do without"),
-    "mixed array": (simple(inputs={"x": [1.0, 2.0], "w": [1.0, 2]}), "mixes floats"),
-}
-
-
-@pytest.mark.parametrize("name", REJECTED)
-def test_unsound_case_is_rejected(name):
-    case, message = REJECTED[name]
-    with pytest.raises(freeze.Rejected, match=message):
-        freeze.evaluate(case)
-
-
-def test_ill_conditioned_case_passes_when_flagged():
-    case, _ = REJECTED["ill-conditioned"]
-    flagged = simple(inputs=case.inputs, compute=case.compute, flags=(freeze.ILL_CONDITIONED,))
-    # y = x - 1 with y = 2^-50: condition x / y = 2^50 times the largest |r| of the draws
-    assert 2.0**47 < freeze.evaluate(flagged)["expect"]["y"]["condition"] < 2.0**50.01
-
-
-def test_subspaces_members_and_behaviours_are_frozen():
-    def compute(inputs):
-        half = mp.sqrt(mpf(1) / 2)
-        columns = [[half, half], [half, -half]]
-        return {
-            "_one": mpf(1),
-            "_two": mpf(2),
-            "v": columns,
-            "_c": [[0], [1]],
-            "_g": [mpf(3), mpf(3)],
-            "_n": mpf(4),
-        }
-
-    one, two = Close(why="one"), Close(why="two")
-    rules = {
-        "v": Subspace(clusters="_c", gaps="_g", norm="_n", why="."),
-        "y": OneOf({"_one": one, "_two": two}),
-        "behaviour": Behaviour(("error",), "x"),
-    }
-    expect = freeze.evaluate(simple(compute=compute, rules=rules))["expect"]
-    assert list(expect) == ["v", "y", "behaviour"]
-    assert expect["v"]["value"]["f64"] == [0.5**0.5, 0.5**0.5, 0.5**0.5, -(0.5**0.5)]
-    assert [member["value"]["hp"] for member in expect["y"]["members"]] == [["1.0"], ["2.0"]]
-    assert expect["behaviour"] == {"kind": "behaviour", "allowed": ["error"], "argument": "x"}
-
-
-def test_inputs_are_written_exactly():
-    given = {
-        "a": [[1.0, 0.1]],
-        "n": 3,
-        "s": "x",
-        "e": Array((2, 0)),
-        "inf": float("inf"),
-        "i": [1, 2],
-        "v": [float("nan")],
-    }
-    assert freeze.encode_input(given) == {
-        "a": {"shape": [1, 2], "f64": [1.0, 0.1]},
-        "n": 3,
-        "s": "x",
-        "e": {"shape": [2, 0], "f64": []},
-        "inf": "inf",
-        "i": [1, 2],
-        "v": {"shape": [1], "f64": ["nan"]},
-    }
-    assert condition.realize(given)["e"] == [[], []]
-
-
-def test_multiplicity_preserving_perturbation_keeps_copies_and_zeros():
-    moved = problems.load("quadratic-repeated-8").rescaled(Random(1)).eigenvalues
-    assert moved[0] == moved[1] != 5
-    zeros = problems.load("quadratic-singular-20").rescaled(Random(1)).eigenvalues
-    assert zeros[3:] == [0] * 17
-
-
-# ---- collecting, writing, checking ----------
-
-
-@pytest.fixture
-def planted(monkeypatch):
-    """A module of cases whose list the test may change."""
-    module = ModuleType("oracles.planted")
-    module.METHOD, module.FLAGS, module.SOURCES = "planted", {"Flag": "a flag"}, ()
-    module.list = [simple(), simple(id="planted.op.L3.other", flags=("Flag",))]
-    module.cases = lambda: module.list
-    real = build.module
-    build._cases_of.cache_clear()
-    monkeypatch.setattr(build, "module", lambda name: module if name == "planted" else real(name))
-    monkeypatch.setattr(build, "MODULES", ("planted",))
-    monkeypatch.setattr(build, "source_of", lambda files: b"source")
-    yield module
-    build._cases_of.cache_clear()
-
-
-def silent(*_):
-    pass
-
-
-LINT = {
-    "the id is not": simple(id="planted.op.L3.Upper"),
-    "differ from the case's": simple(id="planted.other.L3.case"),
-    "`source` is missing": simple(source=" "),
-    "`comment` is missing": simple(comment=""),
-    "not described in FLAGS": simple(flags=("Unknown",)),
-    "no rule": simple(rules={}),
-    "float32": simple(dtype="float32", inputs={"x": [0.1]}),
-    "at least 8": simple(samples=7),
-    "level": simple(id="planted.op.L5.case", level="L5"),
-    "`dtype` is unknown": simple(dtype="float16"),
-}
-
-
-@pytest.mark.parametrize("message", LINT)
-def test_malformed_declaration_is_rejected(planted, message):
-    planted.list = [LINT[message]]
-    with pytest.raises(freeze.Rejected, match=message):
-        build.collect(["planted"])
-
-
-def test_repeated_id_is_rejected(planted):
-    planted.list = [simple(), simple()]
-    with pytest.raises(freeze.Rejected, match="used twice"):
-        build.collect(["planted"])
-
-
-def test_build_then_check_agree_and_ids_are_locked(planted, tmp_path):
-    assert build.build(None, 1, silent, tmp_path) == []
-    assert build.locked(tmp_path) == ["planted.op.L3.case", "planted.op.L3.other"]
-    assert build.check(None, 1, silent, tmp_path) == []
-    before = (tmp_path / "planted/L3-op.json").read_bytes()
-    assert build.build(None, 1, silent, tmp_path) == []
-    assert (tmp_path / "planted/L3-op.json").read_bytes() == before
-
-
-def test_published_id_must_stay(planted, tmp_path):
-    build.build(None, 1, silent, tmp_path)
-    planted.list = [simple(), simple(id="planted.op.L3.renamed")]
-    build._cases_of.cache_clear()
-    before = {p.name: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
-    faults = build.build(None, 1, silent, tmp_path)
-    assert faults == ["planted.op.L3.other: the id was published and must stay; it was removed or renamed."]
-    assert {p.name: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
-    assert faults[0] in build.check(None, 1, silent, tmp_path)
-
-
-def test_new_id_is_appended_behind_the_old_ones(planted, tmp_path):
-    build.build(None, 1, silent, tmp_path)
-    planted.list = [simple(id="planted.op.L3.a-new-one"), *planted.list]
-    build._cases_of.cache_clear()
-    assert "planted.op.L3.a-new-one: the id is not in ids.lock." in build.check(None, 1, silent, tmp_path)
-    build.build(None, 1, silent, tmp_path)
-    assert build.locked(tmp_path)[-1] == "planted.op.L3.a-new-one"
-
-
-def test_check_names_what_was_edited(planted, tmp_path):
-    build.build(None, 1, silent, tmp_path)
-    path = tmp_path / "planted/L3-op.json"
-    text = path.read_text(encoding="utf-8")
-    first, second = text.split('"planted.op.L3.other"')
-    path.write_text(first + '"planted.op.L3.other"' + second.replace('"4.0"', '"4.1"'), encoding="utf-8")
-    faults = build.check(None, 1, silent, tmp_path)
-    assert faults[0] == "planted.op.L3.other: differs in expect ['y']"
-    assert faults[1].startswith("MANIFEST.json")
-    path.write_text(text.replace("\n", "\n\n", 1), encoding="utf-8")
-    assert build.check(None, 1, silent, tmp_path)[0].endswith("is not in canonical form.")
-    path.write_text(text.replace('"a flag"', '"b flag"'), encoding="utf-8")
-    assert build.check(None, 1, silent, tmp_path)[0].endswith("differs in flags.")
-    path.unlink()
-    assert "is missing" in build.check(None, 1, silent, tmp_path)[0]
-
-
-def test_rejected_case_leaves_its_file_as_it_was(planted, tmp_path):
-    build.build(None, 1, silent, tmp_path)
-    before = (tmp_path / "planted/L3-op.json").read_bytes()
-    planted.list = [simple(compute=noisy), planted.list[1]]
-    build._cases_of.cache_clear()
-    (fault,) = build.build(None, 1, silent, tmp_path)
-    assert "agrees to" in fault
-    assert (tmp_path / "planted/L3-op.json").read_bytes() == before
-
-
-def test_frozen_vectors_are_rebuilt_to_the_same_bytes_in_parallel(tmp_path):
-    assert build.check(QUICK, 2, silent) == []
-    shutil.copytree(build.VECTORS / "spectrum", tmp_path / "spectrum")
-    path = tmp_path / "spectrum" / "L3-lanczos_steps.json"
-    text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace('"value":42', '"value":41'), encoding="utf-8")
-    # 2 ln 10^9 = 41.4 is the only case of 42 steps
-    faults = build.check(QUICK, 1, silent, tmp_path)
-    assert faults == ["spectrum.lanczos_steps.L3.n1000000000-k10-l0: differs in expect ['steps']"]
-
-
-SAMPLE = (
-    "derivatives.derivatives.L1.tanh-network-18",
-    "derivatives.along.L1.softmax-8x3x3",
-    "spectrum.lanczos.L2.hundred-10",
-    "spectrum.extreme_spectrum.L2.repeated-8-k2",
-    "spectrum.extreme_spectrum.L2.b112-z30-k3-l2",
-)
-
-
-def smallest_of_each_file():
-    """Return the ids of the shortest case of each file: cheap, and from every group."""
-    out = []
-    for path in sorted(build.VECTORS.glob("*/*.json")):
-        if not path.stem.endswith("-large"):
-            out.append(min(json.loads(path.read_text())["cases"], key=lambda case: len(str(case)))["id"])
-    return out
-
-
-@pytest.mark.parametrize("case_id", [*SAMPLE, *smallest_of_each_file()])
-def test_frozen_case_is_what_the_oracle_computes(case_id):
-    case = declared()[case_id]
-    stored = json.loads((build.VECTORS / case.file).read_text(encoding="utf-8"))["cases"]
-    assert next(c for c in stored if c["id"] == case_id) == json.loads(json.dumps(freeze.evaluate(case)))
-
-
-@cache
-def declared():
-    return build.collect()
-
-
-# ---- command line ----------
-
-
-def test_list_prints_ids_and_counts(capsys):
-    assert main(["list", "--only", "spectrum.lanczos.*"]) == 0
-    out = capsys.readouterr().out
-    assert "spectrum.lanczos.L2.hundred-8" in out
-    assert "spectrum       L2" in out
-
-
-def test_check_of_a_part_exits_with_0(capsys):
-    assert main(["check", "--only", QUICK]) == 0
-    assert "as frozen" in capsys.readouterr().out
-
-
-def test_faults_are_printed_and_exit_with_1(monkeypatch, capsys):
-    monkeypatch.setattr(build, "check", lambda *_: ["planted: differs."])
-    assert main(["check", "--only", QUICK]) == 1
-    assert "planted: differs." in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("arguments", [["check", "--only", "nothing.*"], ["check", "--jobs", "0"], ["deny"]])
-def test_bad_arguments_exit_with_2(arguments, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        main(arguments)
-    assert stopped.value.code == 2
-    assert capsys.readouterr().err
