@@ -22,7 +22,7 @@ def fifty_digits():
 
 
 def foreign(source):
-    """Return the modules that a source imports beyond the standard library and mpmath, and any way around it."""
+    """Return the modules that a source imports beyond the standard library and mpmath, and ways around it."""
     allowed = {*sys.stdlib_module_names, "mpmath", "oracles"}
     found = []
     for node in ast.walk(ast.parse(source)):
