@@ -119,10 +119,12 @@ class Fosi(FosiSettings):
             curvature: derivatives whose Hessian an estimate uses, such as a larger batch; None is f.
         """
         xp = namespace(theta)
-        value, g = f.value_and_gradient(theta)  # line 15
-        refresh = "none"
         if self.refreshes_at(state.iteration):  # line 16
-            state, refresh = self._refresh(f if curvature is None else curvature, theta, state)  # 17, 18
+            value, g, hvp = _linearized(f, curvature, theta)  # line 15
+            state, refresh = self._refresh(hvp, state)  # lines 17, 18
+        else:
+            value, g = f.value_and_gradient(theta)  # line 15
+            refresh = "none"
         t, spectrum, u, clamped, scaling, v, base, start = state
         V = spectrum.eigenvectors
         c, c_bar = self._coordinates(xp, V, g, v)  # V' g, and V' of the filtered g1
@@ -166,12 +168,12 @@ class Fosi(FosiSettings):
             xp.bool), scaling=scaling, newton_velocity=v, base=base,
         )  # fmt: skip
 
-    def _refresh(self, source: Any, theta: Array, state: FosiState) -> tuple[FosiState, str]:
+    def _refresh(self, hvp: Any, state: FosiState) -> tuple[FosiState, str]:
         """Lines 17 and 18, or the old state and the reason (difference 6)."""
         try:
             spectrum = extreme_spectrum(
-                source.linearize(theta).hvp, state.lanczos_start, largest=self.largest,
-                smallest=self.smallest, steps=self.steps, multiplicity=self.multiplicity,
+                hvp, state.lanczos_start, largest=self.largest, smallest=self.smallest,
+                steps=self.steps, multiplicity=self.multiplicity,
             )  # fmt: skip
             return self.with_spectrum(state, spectrum), "refreshed"
         except ArithmeticError as error:
@@ -192,3 +194,10 @@ class Fosi(FosiSettings):
         if self.newton_decay is not None:
             return float(self.newton_decay)
         return getattr(self.base, getattr(self.base, "memory_decay", None) or "", 0.0)
+
+
+def _linearized(f: Any, curvature: Any, theta: Array) -> tuple[Array, Array, Any]:
+    """Value and gradient of f, and the estimate's Hessian products: from one trace where both are f's."""
+    if curvature is None:
+        return f.linearize(theta)
+    return *f.value_and_gradient(theta), curvature.linearize(theta).hvp
