@@ -78,6 +78,7 @@ def compute_measured(inputs: dict[str, Any]) -> Quantities:
 PERIODS = (
     ("paper", 40, 1.1, "80/(1.1 - 1) is 799.9999999999993 in float64: 800, not 799"),
     ("fifth", 40, 1.2, "80/(1.2 - 1) is 400.0000000000001 in float64: 400, not 401"),
+    ("sixteenth", 16, 1.16, "32/(1.16 - 1) is 200.0000000000001 in float64: 200, not 201"),
     ("half", 40, 1.5, "exact: 160"),
     ("third", 4, 1.3, "26.67: rounded up, since rho is an upper bound"),
     ("double", 44, 2.0, "exact: 88"),

@@ -168,6 +168,7 @@ def _exact() -> list[Case]:
     one, none = "quadratic-single-1", "k = l = 0: empty arrays of the right shape"
     ends, signs = (*DONE, "Ends"), (*DONE, "Indefinite")
     clusters = "clusters of width 2e-5 |H| at both ends"
+    few = "claim K5: three steps for four pairs give each Ritz pair once, k' = 2 and l' = 1"
     return [
         _case("figure1-k1", both, (1, 0), "eigenvalue 4 along (1, 1)", DONE),
         _case("figure1-l1", both, (0, 1), "eigenvalue 1 along (1, -1)", ends),
@@ -180,6 +181,8 @@ def _exact() -> list[Case]:
         _case("indefinite-6-k2-l2", indefinite, (2, 2), "5, 2, -1, -4", signs),
         _case("indefinite-6-k3-l3", indefinite, (3, 3), "k + l = n", (*signs, "Ends")),
         _case("indefinite-6-k1", indefinite, (1, 0), "four steps of six", ("Unconverged", "Indefinite")),
+        _case("indefinite-6-k2-l2-few", indefinite, (2, 2), few, ("Ends", *OPEN), steps=3),
+        _case("psd-ten-k1-l3-few", ten, (1, 3), "two steps: one pair of each end", ("Ends", *OPEN), steps=2),
         _case("saddle-3-k1-l1", "quadratic-saddle-3", (1, 1), "2 and -3 of diag(2, 1, -3)", signs),
         _case("slow-newton-2-k1", "quadratic-slow-newton-2", (1, 0), "eigenvalues 1 and 0.9", DONE),
         _case("single-1-k1", one, (1, 0), "n = 1", ends),
@@ -259,6 +262,7 @@ def _exhausted() -> list[Case]:
         case("repeated-8-k5-l3-full", repeated, (5, 3), "all copies of all", copies[1:], multiplicity="full"),
         case("hidden-3-k1", hidden, (1, 0), "claim K3: 9 is invisible", blind, other=True),
         case("hidden-3-k2", hidden, (2, 0), "claim K3: 2 and 1", blind, other=True),
+        case("hidden-3-k1-full", hidden, (1, 0), "9", blind, multiplicity="full", other=True),
         case("hidden-3-k3", hidden, (3, 0), third, (*blind, "Restart")),
     ]
 
