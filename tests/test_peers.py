@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from refopt.adapters import AVAILABLE
+from refopt.adapters import AVAILABLE, formulas
 from refopt.conformance import scoring, vectors
 from refopt.conformance.verify import verify
 from refopt.resources import vectors_directory
@@ -125,3 +125,9 @@ def test_the_second_derivative_of_torchs_logaddexp_overflows():
     assert abs(values[8.0] / sech_squared(8.0) - 1) < 1e-15
     assert math.isfinite(values[354.0])
     assert math.isnan(values[355.0])  # exp(710) is infinite
+
+
+def test_the_formulas_refuse_what_they_do_not_know():
+    for spec in ({"kind": "dct", "twisted": True}, {"kind": "fourier"}):
+        with pytest.raises(NotImplementedError, match="not written"):
+            formulas.basis(spec, 4)

@@ -57,24 +57,41 @@ def cosines(n: int) -> np.ndarray:
     return np.sqrt(np.where(i == 0, 1.0, 2.0) / n) * np.cos(math.pi / (2 * n) * angle)
 
 
+BASES = {
+    "identity": set(),
+    "householder": {"seed", "reflections", "vectors"},
+    "dct": {"transposed"},
+    "dct-block": {"zeta", "transposed"},
+}
+SPECTRA = {
+    "paper-4.3": {"lambda1"},
+    "exponential": {"scale", "base", "first_exponent"},
+    "segments": {"segments"},
+}
+
+
+def _kind(known: Mapping[str, set[str]], spec: Mapping[str, Any]) -> str:
+    # A key that is not understood must not be passed over: the function would be another one.
+    kind = str(spec["kind"])
+    if kind not in known or not spec.keys() <= {"kind", *known[kind]}:
+        raise NotImplementedError(f"{dict(spec)} is not written in these formulas")
+    return kind
+
+
 def basis(spec: Mapping[str, Any], n: int) -> np.ndarray:
     """The orthogonal matrix Q (n, n) of a `basis` entry; column j belongs to index j."""
-    kind = spec["kind"]
+    kind = _kind(BASES, spec)
     Q = np.eye(n)
     if kind == "householder":
         drawn = splitmix64(spec["seed"], n * spec["reflections"]).reshape(-1, n) if "seed" in spec else None
         for w in np.array(spec["vectors"]) if drawn is None else drawn:
             Q -= np.outer(Q @ w, w) * (2 / (w @ w))
-    elif kind == "dct":
-        Q = cosines(n)
-    elif kind == "dct-transposed":
-        Q = cosines(n).T.copy()
-    elif kind == "dct-block" and spec["zeta"]:
-        half = spec["zeta"] // 2
-        chosen = np.r_[0:half, n - half : n]
-        Q[np.ix_(chosen, chosen)] = cosines(2 * half)
-    elif kind not in ("identity", "dct-block"):
-        raise NotImplementedError(f"the basis {kind!r} is not written here")
+    elif kind in ("dct", "dct-block"):
+        half = spec.get("zeta", 0) // 2
+        chosen = np.arange(n) if kind == "dct" else np.r_[0:half, n - half : n]
+        if len(chosen):
+            C = cosines(len(chosen))
+            Q[np.ix_(chosen, chosen)] = C.T if spec.get("transposed", False) else C
     return Q
 
 
@@ -82,15 +99,13 @@ def spectrum(spec: Any, n: int) -> np.ndarray:
     """The eigenvalues (n,) of an `eigenvalues` entry."""
     if not isinstance(spec, Mapping):
         return np.array(spec, dtype=float)
-    if spec["kind"] == "paper-4.3":
+    kind = _kind(SPECTRA, spec)
+    if kind == "paper-4.3":
         return np.array([spec["lambda1"], *(1.5 ** (1 - j) for j in range(1, n))])
-    if spec["kind"] == "exponential":
+    if kind == "exponential":
         first = spec.get("first_exponent", 0)
         return np.array([spec["scale"] * spec["base"] ** (first + j) for j in range(n)])
-    if spec["kind"] == "segments":
-        parts = [np.linspace(high, low, count) for count, low, high in spec["segments"]]
-        return np.concatenate(parts)
-    raise NotImplementedError(f"the spectrum {spec['kind']!r} is not written here")
+    return np.concatenate([np.linspace(high, low, count) for count, low, high in spec["segments"]])
 
 
 def quadratic(xp: Any, constant: Constant, n: int, data: Mapping[str, Any]) -> Objective:
