@@ -62,7 +62,14 @@ SPECTRUM_FAULTS = (
         "selection",
         "fewer Ritz pairs than k + l",
         ESE,
-        (change("spectrum", "min(smallest, m - num_largest)", "min(smallest, m)"),),
+        (
+            change("spectrum", "min(smallest, m - num_largest)", "min(smallest, m)"),
+            change(
+                "spectrum",
+                "process.rows.combine_in_last_block(S)",
+                "xp.matmul(xp.matrix_transpose(S), xp.concat(process.rows.active()))",
+            ),
+        ),
     ),
     Fault(
         "ese-vectors-transposed",
