@@ -46,7 +46,7 @@ def test_a_planted_fault_is_killed(fault):
 def test_a_benign_variant_passes(variant):
     cases = trial.relevant(variant.ops)
     assert cases
-    rejected = [kill for score in trial.scores(cases, variant.changes) if (kill := trial.kill(score))]
+    rejected = [kill for kill in trial.judged(cases, variant.changes) if kill]
     assert not rejected, f"{variant.sentence} Rejected by {rejected[:3]}"
 
 
@@ -107,16 +107,11 @@ def test_refopt_as_it_is_is_not_killed():
     cases = trial.relevant(("lanczos_steps", "optimal_rates", "refresh_period", "base_step"))
     assert len(cases) > 20
     harmless = change("rates", "root_L, root_m, r = ", "r = 0.0\n    root_L, root_m, r = ")
-    assert not [kill for score in trial.scores(cases, (harmless,)) if (kill := trial.kill(score))]
+    assert not [kill for kill in trial.judged(cases, (harmless,)) if kill]
 
 
 def test_a_crash_does_not_count_as_a_clear_kill():
-    crash = change(
-        "rates", "root_L, root_m, r = ", "raise ValueError('out of order')\n    root_L, root_m, r = "
-    )
-    found = trial.kills(("optimal_rates",), (crash,), enough=None)
-    assert found
-    assert {kill.separation for kill in found if not kill.quantity} <= {0.0}
-    assert not [
-        kill for kill in found if kill.separation >= trial.SEPARATION and "out of order" not in kill.reason
-    ]
+    crash = change("fosi", "xp = namespace(theta)\n        if self", "xp = undefined\n        if self")
+    found = trial.kills(("fosi_run",), (crash,), enough=None)
+    assert len(found) > 20
+    assert {kill.separation for kill in found} == {0.0}

@@ -5,7 +5,7 @@ import time
 
 from faults.catalogue import BENIGN, FAULTS
 from faults.patching import DoesNotApply
-from faults.trial import CLEAR, SEPARATION, kill, kills, relevant, scores
+from faults.trial import CLEAR, SEPARATION, judged, kills, relevant
 
 
 def main(names: list[str]) -> int:
@@ -33,9 +33,7 @@ def main(names: list[str]) -> int:
         if names and variant.name not in names:
             continue
         try:
-            wrong = [
-                entry for score in scores(relevant(variant.ops), variant.changes) if (entry := kill(score))
-            ]
+            wrong = [entry for entry in judged(relevant(variant.ops), variant.changes) if entry]
         except DoesNotApply as error:
             out(f"{variant.name:45s} DOES NOT APPLY: {error}\n")
             bad += 1

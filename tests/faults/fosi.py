@@ -136,7 +136,9 @@ FOSI_FAULTS = (
         "a run that crosses W",
         RUNS,
         (
-            change("fosi", 'refresh = "none"\n', 'refresh, before = "none", state\n'),
+            change(
+                "fosi", "if self.refreshes_at(state", "before = state\n        if self.refreshes_at(state"
+            ),
             change("fosi", "scaling, v, base, start = state", "scaling, v, base, start = before"),
             change(
                 "fosi",

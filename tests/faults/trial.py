@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from faults.patching import Change, planted
 from refopt.conformance import scoring
 from refopt.conformance.runner import Runner
-from refopt.conformance.scoring import Score
+from refopt.conformance.scoring import Reply, Score
 from refopt.conformance.transport import InProcess
 from refopt.conformance.vectors import Case, load
 from refopt.resources import vectors_directory
@@ -52,17 +52,21 @@ def relevant(ops: Iterable[str]) -> list[Case]:
     return sorted((case for case in vectors() if case.op in order), key=lambda case: order.index(case.op))
 
 
-def scores(cases: Iterable[Case], changes: tuple[Change, ...]) -> Generator[Score, None, None]:
-    """Scores refopt with the changes planted, by a fresh adapter: nothing computed before is used again."""
+def judged(cases: Iterable[Case], changes: tuple[Change, ...]) -> Generator[Kill | None, None, None]:
+    """Puts refopt with the changes planted to the cases; yields a kill, or None for a pass, for each.
+
+    The adapter is a fresh one: nothing computed before is used again.
+    """
     runner = Runner(functools.partial(InProcess, REFERENCE, None))
     with planted(changes), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a fault may overflow; the answer is what is judged
         for case in cases:
-            yield scoring.score(case, runner.ask(case), runner.hello.profile)
+            reply = runner.ask(case)
+            yield kill(scoring.score(case, reply, runner.hello.profile), reply)
     runner.close()
 
 
-def kill(score: Score) -> Kill | None:
+def kill(score: Score, reply: Reply) -> Kill | None:
     """What a failing score shows, or None for a pass.
 
     A refused answer or an exception shows nothing of the formula: its separation is 0.
@@ -70,7 +74,7 @@ def kill(score: Score) -> Kill | None:
     if score.verdict != "fail":
         return None
     failing = {name: found for name, found in score.quantities.items() if not found.passed}
-    if not failing:
+    if reply.status != "ok" or not failing:
         return Kill(score.case.id, "", 0.0, score.reason)
     ratios = [found.ratio / found.threshold for found in failing.values() if found.ratio is not None]
     mismatch = any(found.ratio is None for found in failing.values())
@@ -81,9 +85,8 @@ def kill(score: Score) -> Kill | None:
 def kills(ops: Iterable[str], changes: tuple[Change, ...], enough: int | None = CLEAR) -> list[Kill]:
     """The cases that fail, the clearest first: stops after `enough` clear ones, or goes through all."""
     found, clear = [], 0
-    with contextlib.closing(scores(relevant(ops), changes)) as answers:  # leaving early takes the fault out
-        for score in answers:
-            entry = kill(score)
+    with contextlib.closing(judged(relevant(ops), changes)) as answers:  # leaving early takes the fault out
+        for entry in answers:
             if entry is None:
                 continue
             found.append(entry)
