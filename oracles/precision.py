@@ -8,6 +8,7 @@ on the way.
 import math
 import struct
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import Any
 
 from mpmath import mp, mpf
@@ -42,20 +43,50 @@ def numbers(values: Any) -> Any:
     return [numbers(v) for v in values] if isinstance(values, (list, tuple)) else mpf(values)
 
 
+def fraction(x: Number) -> Fraction:
+    """Return the exact rational value of a float or a finite mpf."""
+    if isinstance(x, (int, float)):
+        return Fraction(x)
+    mantissa, exponent = (int(part) for part in x.man_exp)
+    return Fraction(-abs(mantissa) if x < 0 else abs(mantissa)) * Fraction(2) ** exponent
+
+
+def decade(x: Fraction) -> int:
+    """Return the exponent e with 10^e <= x < 10^(e+1), x > 0, exactly."""
+    exponent = len(str(x.numerator)) - len(str(x.denominator))
+    return exponent if Fraction(10) ** exponent <= x else exponent - 1
+
+
 def frozen(x: Number, scale: Number) -> str:
     """Write x in decimal with 40 digits of the scale: the last place is 10^(floor(log10 scale) - 39).
 
-    A component far below its quantity's scale so keeps fewer digits, which are all that were certified.
+    A component far below its quantity's scale so keeps fewer digits, which are all that were certified. Ties go
+    to even on the exact rational number, so that the text is the same with every version of mpmath.
     """
-    with mp.workdps(max(DIGITS) + 5):  # mpf(x) rounds to the precision in force
-        x = mpf(x)
-        if not mp.isfinite(x):
-            raise ValueError(f"a frozen value must be finite, {x} was computed.")
-        if x == 0:
-            return "0"
-        size = mpf(scale) if scale else abs(x)
-        digits = int(mp.floor(mp.log10(abs(x)))) - int(mp.floor(mp.log10(size))) + FROZEN
-        return str(mp.nstr(x, digits, strip_zeros=True, min_fixed=-6, max_fixed=21)) if digits > 0 else "0"
+    if not mp.isfinite(x):
+        raise ValueError(f"a frozen value must be finite, {x} was computed.")
+    exact = fraction(x)
+    if not exact:
+        return "0"
+    last = decade(abs(fraction(scale) or exact)) - FROZEN + 1
+    whole = abs(round(exact / Fraction(10) ** last))
+    if not whole:
+        return "0"
+    while whole % 10 == 0:
+        whole, last = whole // 10, last + 1
+    return ("-" if exact < 0 else "") + _decimal(str(whole), last)
+
+
+def _decimal(digits: str, last: int) -> str:
+    """Write digits 10^last: positional where it is short, else with an exponent."""
+    first = len(digits) - 1 + last
+    if not -6 <= first <= 20:
+        return f"{digits[0]}.{digits[1:] or '0'}e{first}"
+    if last >= 0:
+        return f"{digits}{'0' * last}.0"
+    if first < 0:
+        return f"0.{'0' * (-first - 1)}{digits}"
+    return f"{digits[: first + 1]}.{digits[first + 1 :]}"
 
 
 def flat(values: Any) -> list[Any]:

@@ -1,5 +1,6 @@
 """What the oracle freezes: forty digits that two precisions agree on, and nothing that is unsound."""
 
+from fractions import Fraction
 from random import Random
 
 import pytest
@@ -8,7 +9,7 @@ from planted_cases import noisy, simple
 
 from oracles import condition, freeze, problems
 from oracles.case import Array, Behaviour, Check, Close, Exact, OneOf, Subspace
-from oracles.precision import frozen
+from oracles.precision import decade, frozen
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +25,29 @@ def test_frozen_digits_follow_the_scale():
     assert frozen(mpf(0), 0) == "0"
     with pytest.raises(ValueError, match="finite"):
         frozen(mp.inf, 1)
+
+
+@pytest.mark.parametrize(
+    ("x", "text"),
+    [
+        (4.0, "4.0"),
+        (-1000.0, "-1000.0"),
+        (0.1, "0.1000000000000000055511151231257827021182"),
+        (2.0**100, "1.267650600228229401496703205376e30"),
+        # dyadic ties in the last place, 41 digits that end in 5: to the even neighbour
+        (1.0 + 2.0**-40, "1.000000000000909494701772928237915039062"),
+        (1.0 + 3 * 2.0**-40, "1.000000000002728484105318784713745117188"),
+    ],
+)
+def test_digits_are_those_of_the_exact_number_with_ties_to_even(x, text):
+    assert frozen(mpf(x), abs(x)) == text
+    assert float(text) == x
+
+
+def test_the_decade_of_a_power_of_ten_is_exact():
+    for exponent in (-30, -3, 0, 3, 30):
+        assert decade(Fraction(10) ** exponent) == exponent
+        assert decade(Fraction(10) ** exponent - Fraction(1, 10**60)) == exponent - 1
 
 
 def test_forty_digits_whatever_the_precision_outside():
