@@ -174,7 +174,8 @@ def draw(report: Report, console: Any) -> None:
     ):
         table.add_column(title, no_wrap=True, justify="left" if title in ("method", "level") else "right")
     for row in table_rows(report.scores):
-        table.add_row(*_cells(row))
+        if row["counts"].get("skip") != row["cases"]:  # rows of skips only are counted below the table
+            table.add_row(*_cells(row))
     console.print(table)
     for line in skip_lines(report):
         console.print(escape(line), highlight=False)
