@@ -60,8 +60,8 @@ def decade(x: Fraction) -> int:
 def frozen(x: Number, scale: Number) -> str:
     """Write x in decimal with 40 digits of the scale: the last place is 10^(floor(log10 scale) - 39).
 
-    A component far below its quantity's scale so keeps fewer digits, which are all that were certified. Ties go
-    to even on the exact rational number, so that the text is the same with every version of mpmath.
+    A component far below its quantity's scale so keeps fewer digits, which are all that were certified. Ties
+    go to even on the exact rational number, so that the text is the same with every version of mpmath.
     """
     if not mp.isfinite(x):
         raise ValueError(f"a frozen value must be finite, {x} was computed.")
