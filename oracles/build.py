@@ -16,11 +16,11 @@ from mpmath import mp
 
 from oracles.case import LEVELS, Case
 from oracles.freeze import ILL_CONDITIONED, Rejected, evaluate, floats_of
-from oracles.precision import DIGITS, FROZEN, PERTURBATION, UNIT_ROUNDOFF, is_float32
+from oracles.precision import DIGITS, UNIT_ROUNDOFF, is_float32
+from oracles.render import FORMAT, one_line, render
 
 MODULES = ("derivatives", "spectrum", "first_order", "comparators", "fosi")
 VECTORS = Path(__file__).parent / "vectors"
-FORMAT = "refopt-vectors/1"
 ID = re.compile(r"[a-z_]+\.[a-z_]+\.L[1-6]\.[a-z0-9][a-z0-9-]*")
 
 
@@ -109,55 +109,6 @@ def evaluated(cases: Iterable[Case], jobs: int) -> Iterator[tuple[str, dict[str,
         yield from pool.imap_unordered(_work, tasks)
 
 
-def render(path: str, cases: list[Case], contents: dict[str, dict[str, Any]]) -> str:
-    """Return the text of one vector file: the same bytes for the same cases, on any machine."""
-    first = cases[0]
-    declared = module(first.method)
-    files = [f"{name}.py" for name in (first.method, *getattr(declared, "SOURCES", ()))]
-    used = sorted({flag for case in cases for flag in case.flags})
-    meanings = {ILL_CONDITIONED: "so ill-conditioned that fewer than 3 digits survive", **declared.FLAGS}
-    header = {
-        "format": FORMAT,
-        "method": first.method,
-        "level": first.level,
-        "group": path.removesuffix(".json").split("-", 1)[1],
-        "generator": {
-            "modules": [f"oracles.{file.removesuffix('.py')}" for file in files],
-            "source_sha256": hashlib.sha256(source_of(files)).hexdigest(),
-            "digits": list(DIGITS),
-            "frozen_digits": FROZEN,
-            "perturbation": f"2^{PERTURBATION}",
-            "cross_checks": sorted({check.name for case in cases for check in case.checks}),
-        },
-        "flags": {flag: meanings[flag] for flag in used},
-        "count": len(cases),
-    }
-    lines = [f"{_json(key)}: {_json(value)}," for key, value in header.items()]
-    blocks = [_render_case(contents[case.id]) for case in cases]
-    return "{\n" + "\n".join(lines) + '\n"cases": [\n' + ",\n".join(blocks) + "\n]\n}\n"
-
-
-def source_of(files: list[str]) -> bytes:
-    """Return the source of modules of this package, one after another."""
-    return b"".join((Path(__file__).parent / file).read_bytes() for file in files)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, allow_nan=False, separators=(",", ":"))
-
-
-def _render_case(content: dict[str, Any]) -> str:
-    """Write a case with one input or one quantity a line."""
-    lines = []
-    for key, value in content.items():
-        if key in ("in", "expect", "alternatives"):
-            inner = ",\n".join(f"  {_json(k)}:{_json(v)}" for k, v in value.items())
-            lines.append(f" {_json(key)}:{{\n{inner}\n }}")
-        else:
-            lines.append(f" {_json(key)}:{_json(value)}")
-    return "{\n" + ",\n".join(lines) + "\n}"
-
-
 def _texts(groups: dict[str, list[Case]], jobs: int, progress: Any) -> tuple[dict[str, str], list[str]]:
     """Compute the text of every file of the groups; also return what was rejected."""
     cases = [case for group in groups.values() for case in group]
@@ -170,7 +121,7 @@ def _texts(groups: dict[str, list[Case]], jobs: int, progress: Any) -> tuple[dic
         else:
             contents[case_id] = content
     whole = {f: g for f, g in groups.items() if all(case.id in contents for case in g)}
-    return {f: render(f, g, contents) for f, g in whole.items()}, sorted(rejected)
+    return {f: render(f, g, contents, module(g[0].method)) for f, g in whole.items()}, sorted(rejected)
 
 
 def locked(folder: Path) -> list[str]:
@@ -200,7 +151,7 @@ def manifest(folder: Path) -> str:
             "cases": len(json.loads(data)["cases"]),
         }
     root = "".join(f"{f['sha256']}  {name}\n" for name, f in files.items())
-    lines = ",\n".join(f"  {_json(name)}: {_json(entry)}" for name, entry in files.items())
+    lines = ",\n".join(f"  {one_line(name)}: {one_line(entry)}" for name, entry in files.items())
     total = sum(f["cases"] for f in files.values())
     digest = hashlib.sha256(root.encode()).hexdigest()
     return (

@@ -10,7 +10,8 @@ from typing import Any
 
 from oracles import problems
 from oracles.bases import draws
-from oracles.case import Behaviour, Case, Close
+from oracles.case import Case, Close
+from oracles.derivative_refusals import refusals
 from oracles.derivative_values import (
     CURVATURE,
     DIFFERENCE,
@@ -23,7 +24,15 @@ from oracles.derivative_values import (
 from oracles.precision import round_float32
 
 METHOD = "derivatives"
-SOURCES = ("derivative_values", "families", "classifiers", "network", "quadratic", "bases")
+SOURCES = (
+    "derivative_refusals",
+    "derivative_values",
+    "families",
+    "classifiers",
+    "network",
+    "quadratic",
+    "bases",
+)
 FLAGS = {
     "Float32": "parameters in float32: data, parameters and results keep that dtype",
     "NegativeCurvature": "the Hessian has a negative eigenvalue at this point",
@@ -250,36 +259,6 @@ def _line(problem: problems.Problem, start: str, order: int) -> Case:
     )
 
 
-def _refused(what: str, comment: str, argument: str, op: str = "derivatives", **inputs: Any) -> Case:
-    return Case(
-        id=f"derivatives.{op}.L6.{what}",
-        op=op,
-        level="L6",
-        group="refused",
-        source="design, section 7: bad input is refused with a sentence that names the argument",
-        comment=comment,
-        flags=("BadInput",),
-        inputs={"problem": "rosenbrock-2", "theta": [1.0, 2.0], **inputs},
-        compute=None,
-        rules={"behaviour": Behaviour(("error",), argument)},
-    )
-
-
-def _bad_inputs() -> list[Case]:
-    nan, inf = float("nan"), float("inf")
-    return [
-        _refused("theta-nan", "NaN in theta", "theta", theta=[nan, 1.0], vector=[1.0, 0.0]),
-        _refused("theta-inf", "infinity in theta", "theta", theta=[1.0, inf], vector=[1.0, 0.0]),
-        _refused("theta-short", "one parameter too few", "theta", theta=[1.0], vector=[1.0]),
-        _refused("vector-nan", "NaN in the vector", "vector", vector=[1.0, nan]),
-        _refused("vector-long", "vector longer than theta", "vector", vector=[1.0, 0.0, 0.0]),
-        _refused(
-            "direction-nan", "NaN in the direction", "direction", "along", direction=[nan, 0.0], order=2
-        ),
-        _refused("order-negative", "order -1", "order", "along", direction=[1.0, 0.0], order=-1),
-    ]
-
-
 def cases() -> list[Case]:
     """Return the cases of the derivatives."""
-    return [*_quadratics(), *_nonlinear(), *_float32(), *_lines(), *_bad_inputs()]
+    return [*_quadratics(), *_nonlinear(), *_float32(), *_lines(), *refusals()]
