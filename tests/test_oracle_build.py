@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 from planted_cases import noisy, simple
 
-from oracles import build, freeze
+from oracles import build, freeze, render
 from oracles.__main__ import main
 
 QUICK = "spectrum.lanczos_steps.L3.*"
@@ -25,7 +25,7 @@ def planted(monkeypatch):
     build._cases_of.cache_clear()
     monkeypatch.setattr(build, "module", lambda name: module if name == "planted" else real(name))
     monkeypatch.setattr(build, "MODULES", ("planted",))
-    monkeypatch.setattr(build, "source_of", lambda files: b"source")
+    monkeypatch.setattr(render, "source_of", lambda files: b"source")
     yield module
     build._cases_of.cache_clear()
 
