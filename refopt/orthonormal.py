@@ -53,7 +53,7 @@ class OrthonormalRows:
         self._like = like
         # A sweep holds two arrays as long as a slice. Device libraries copy a block that is cut by columns.
         on_device = cache_columns(like, self.n) == self.n
-        self._parts = 1 if on_device or self.n < SHORT else 2
+        self._slices = self.chunks(1 if on_device or self.n < SHORT else 2)
         self._spare: Array = None
         self._outside: Array = None
         self._outside_of = 0  # number of rows that `_outside` knows
@@ -90,7 +90,7 @@ class OrthonormalRows:
         """Write w[s] = piece(s) for every chunk s of the columns; measure |w| and, if told, U w."""
         xp, active = self.xp, self.active() if measure else []
         total: Array = None
-        for s in self.chunks(self._parts):
+        for s in self._slices:
             new = piece(s)
             w[s] = new
             parts = [xp.matmul(rows[:, s], new) for rows in active]
@@ -144,7 +144,7 @@ class OrthonormalRows:
     def append(self, w: Array, norm: float) -> None:
         """Make w / norm the next row; w may be the storage of that row."""
         row = self.row(self.count)
-        for s in self.chunks(self._parts):
+        for s in self._slices:
             row[s] = w[s] / norm
         self.count += 1
 
