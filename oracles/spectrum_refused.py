@@ -4,7 +4,7 @@ from typing import Any
 
 from oracles.case import Behaviour, Case
 
-SOURCE = "design, section 7: bad input is refused with a sentence that names the argument"
+SOURCE = "refopt: bad input is refused with a sentence that names the argument"
 NAN, INF = float("nan"), float("inf")
 POINT = {"problem": "quadratic-saddle-3", "theta": [1.0, 1.0, 1.0], "start": [1.0, 2.0, 3.0]}
 
