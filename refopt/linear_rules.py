@@ -92,8 +92,14 @@ def _same_unless_idle(fun: Any, argnum: int, ans: Any, args: tuple, kwargs: dict
 
 
 def _where(fun: Any, argnum: int, ans: Any, args: tuple, kwargs: dict) -> Callable[[Any], Any]:
-    """The tangent where its side is chosen, zero elsewhere: a selection, since 0 * inf would be NaN."""
+    """The tangent where its side is chosen, zero elsewhere: a selection, since 0 * inf would be NaN.
+
+    The condition selects and carries no tangent, also where it is traced: autograd's adjoint of |x| selects
+    by x itself.
+    """
     raw, condition, zero = fun.fun, args[0], anp.zeros_like(ans)
+    if argnum == 0:
+        return lambda g: anp.zeros_like(ans)
     if argnum == 1:
         return lambda g: raw(condition, g, zero)
     return lambda g: raw(condition, zero, g)

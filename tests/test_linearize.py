@@ -87,6 +87,41 @@ def test_product_of_rosenbrock_worked_by_hand(derivative_lane: Lane) -> None:
     np.testing.assert_array_equal(derivative_lane.host(at.gradient), [802.0, -200.0])
 
 
+def sinc_by_parts(xp: Any, x: Any) -> Any:
+    """The sum of sin(x)/x, its value at 0 by the series, the conditions being x itself."""
+    nonzero = xp.where(x, x, 1.0)
+    return xp.sum(xp.where(x, xp.sin(nonzero) / nonzero, 1 - x**2 / 6))
+
+
+# Functions that select by the point itself, at (0, 1), with the diagonal of the Hessian worked by hand;
+# |x| has slope sign(x), 0 at the kink, and no curvature.
+SELECTED: dict[str, tuple[Callable[[Any, Any], Any], tuple[float, float]]] = {
+    # 3|x| + x^2: 0 + 2
+    "abs": (lambda xp, x: xp.sum(3 * xp.abs(x) + x**2), (2.0, 2.0)),
+    # log(1 + |x|): -sign(x)^2 / (1 + |x|)^2
+    "log1p of abs": (lambda xp, x: xp.sum(xp.log1p(xp.abs(x))), (0.0, -0.25)),
+    # 1 - x^2/6 at 0; at 1: (sin x / x)'' = -sin x / x - 2 cos x / x^2 + 2 sin x / x^3 = sin 1 - 2 cos 1
+    "double where": (sinc_by_parts, (-1 / 3, np.sin(1.0) - 2 * np.cos(1.0))),
+    # the condition alone depends on x: 1 or 2 times x^2
+    "condition alone": (lambda xp, x: xp.sum(xp.where(x, 2 * xp.ones_like(x), 1.0) * x**2), (2.0, 4.0)),
+}
+
+
+@pytest.mark.parametrize("name", SELECTED)
+def test_the_condition_of_a_selection_carries_no_tangent(name: str, derivative_lane: Lane) -> None:
+    lane, (function, diagonal) = derivative_lane, SELECTED[name]
+
+    def f(x: Any) -> Any:
+        return function(namespace(x), x)
+
+    vector = lane.array([1.0, 1.0])
+    found = lane.host(Derivatives(f).hvp(lane.array([0.0, 1.0]), vector))
+    traced_anew = make_jvp(grad(f))(np.array([0.0, 1.0]))(np.ones(2))[1]
+    # 16 eps: a few roundings of numbers near one
+    np.testing.assert_allclose(found, diagonal, rtol=0, atol=16 * np.finfo(np.float64).eps)
+    np.testing.assert_allclose(found, traced_anew, rtol=0, atol=16 * np.finfo(np.float64).eps)
+
+
 # ---- every entry of the tables is noticed by the functions above when it is wrong ----
 
 
