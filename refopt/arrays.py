@@ -158,8 +158,8 @@ def dtype_name(x: Array) -> str:
 
 
 def all_finite(x: Array) -> bool:
-    """Whether no element is NaN or infinite (a device is waited for)."""
-    if isinstance(x, _NUMPY_TYPES):
+    """Whether no element is NaN or infinite (a device is waited for); a Python number is one element."""
+    if isinstance(x, (*_NUMPY_TYPES, int, float)):
         return bool(np.isfinite(x).all())
     xp = namespace(x)
     return bool(xp.all(xp.isfinite(x)))
@@ -168,12 +168,14 @@ def all_finite(x: Array) -> bool:
 def check_real_vector(name: str, x: Array, n: int | None = None) -> None:
     """Require a float32 or float64 array of shape (n,), n at least 1; its values are not looked at.
 
-    Raises TypeError for another type or dtype, ValueError for another shape.
+    Raises TypeError for another type or dtype and for a masked array, ValueError for another shape.
     """
     if type(x) is np.ndarray and x.ndim == 1 and x.dtype.char in "fd" and x.size and n in (None, x.size):
         return  # the usual case, at the cost that an inner loop can bear
     if not hasattr(x, "dtype") or not hasattr(x, "shape"):
         raise TypeError(f"`{name}` is a {type(x).__name__}; it must be an array of float32 or float64")
+    if isinstance(x, np.ma.MaskedArray):  # products and sums would leave out its masked elements
+        raise TypeError(f"`{name}` is a masked array; it must be a plain array, as of x.filled(value)")
     if dtype_name(x) not in _REAL_DTYPES:
         raise TypeError(f"`{name}` has dtype {dtype_name(x)}; it must be float32 or float64")
     shape = tuple(x.shape)

@@ -120,24 +120,29 @@ class TracedEngine:
         return [scalar(value, theta) for value in found]
 
 
-def scalar(value: Any, theta: Array) -> Any:
+def scalar(value: Any, theta: Array, source: str = "the objective") -> Any:
     """The objective's value, in theta's dtype where it is an array.
 
+    Args:
+        value: what was returned.
+        theta: the point.
+        source: what returned it, as the sentence names it.
+
     Raises:
-        TypeError: when it is no real scalar, naming what the objective returned.
+        TypeError: when it is no real scalar, naming what was returned.
     """
     dtype = getattr(value, "dtype", None)
     if dtype is None:
         if isinstance(value, (int, float)):
             return value
-        raise TypeError(f"the objective returned a {type(value).__name__}; it must return a real scalar")
+        raise TypeError(f"{source} returned a {type(value).__name__}; it must return a real scalar")
     if tuple(value.shape) != ():
         shape = tuple(value.shape)
-        raise TypeError(f"the objective returned an array of shape {shape}; it must return a real scalar")
+        raise TypeError(f"{source} returned an array of shape {shape}; it must return a real scalar")
     if dtype == theta.dtype:
         return value
     if not dtype_name(value).startswith("float"):
-        raise TypeError(f"the objective returned dtype {dtype_name(value)}; it must return a real scalar")
+        raise TypeError(f"{source} returned dtype {dtype_name(value)}; it must return a real scalar")
     return asarray_like(value, theta)[()]
 
 

@@ -164,8 +164,12 @@ class Derivatives:
                 far above the rounding of a product and far below the asymmetry of a wrong one.
 
         Raises:
-            ValueError: with the measured asymmetry, when it is larger.
+            TypeError: when `tolerance` is no number.
+            ValueError: with the measured asymmetry, when it is larger; for a negative tolerance.
         """
+        check_vector("theta", theta)
+        if tolerance is not None:
+            check_nonnegative("tolerance", tolerance)
         xp = namespace(theta)
         hvp = self.linearize(theta).hvp
         identity = xp.eye(theta.shape[0], dtype=theta.dtype, device=device_of(theta))

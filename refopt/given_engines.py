@@ -27,7 +27,7 @@ class GivenEngine:
 
     def value(self, theta: Array) -> Array:
         """The given value."""
-        return scalar(self.objective(theta), theta)
+        return scalar(self.objective(theta), theta, "`value`")
 
     def value_and_gradient(self, theta: Array) -> tuple[Array, Array]:
         """The given value and gradient."""
@@ -39,8 +39,8 @@ class GivenEngine:
             raise NotImplementedError(
                 "`from_callables` was given neither `hvp` nor `linearize`; one is needed here"
             )
-        one_by_one = self._hvp
-        product = self._linearize(theta) if self._linearize else lambda v: one_by_one(theta, v)  # type: ignore[misc]
+        theta = namespace(theta).asarray(theta, copy=True)  # the map keeps the point the caller may change
+        product = self._product(theta)
 
         def hvp(vector: Array) -> Array:
             require_tangent("vector", vector, theta)
@@ -48,8 +48,22 @@ class GivenEngine:
 
         return Linearization(*self.value_and_gradient(theta), hvp)
 
+    def _product(self, theta: Array) -> Callable[[Array], Array]:
+        """The map vector -> Hessian times vector at a point that stays as it is."""
+        if self._linearize is None:
+            one_by_one = self._hvp
+            return lambda v: one_by_one(theta, v)  # type: ignore[misc]
+        product = self._linearize(theta)
+        if not callable(product):
+            what = type(product).__name__
+            given = f"{what} of {len(product)}" if isinstance(product, (tuple, list)) else what
+            raise TypeError(
+                f"`linearize` returned a {given}; it must return one function, vector -> Hessian times vector"
+            )
+        return product
+
     def along(self, theta: Array, direction: Array, order: int) -> list[Array]:
-        """F, g'u and u'Hu; callables reach no higher."""
+        """The value, g'u and u'Hu; callables reach no higher."""
         if order > 2:
             raise NotImplementedError(f"`order` is {order}; derivatives given by callables reach order 2")
         xp = namespace(theta)
@@ -74,7 +88,7 @@ class DecayedEngine:
         return (self._decay / 2) * namespace(theta).sum(theta * theta)
 
     def value(self, theta: Array) -> Array:
-        """F + decay/2 |theta|^2."""
+        """The value, f + decay/2 |theta|^2."""
         return self._plain.value(theta) + self._penalty(theta)
 
     def value_and_gradient(self, theta: Array) -> tuple[Array, Array]:
@@ -105,8 +119,16 @@ class DecayedEngine:
 
 
 def _of_library(name: str, result: Any, theta: Array) -> Array:
-    """A given result as an array of theta's library, required to have theta's shape and dtype."""
+    """A given result in memory of its own, of theta's library, required to have theta's shape and dtype.
+
+    The copy keeps apart what a callable may hand out twice: theta or the vector itself, or its own buffer.
+    """
+    if not hasattr(result, "dtype") or not hasattr(result, "shape"):
+        raise TypeError(
+            f"`{name}` returned a {type(result).__name__}; it must return an array of "
+            f"{theta.shape[0]} elements of {dtype_name(theta)}"
+        )
     if type(result) is not type(theta):
         result = asarray_like(to_host(result), theta, dtype=dtype_name(result))
     require_tangent(name, result, theta)
-    return result
+    return namespace(theta).asarray(result, copy=True)

@@ -235,6 +235,47 @@ def test_results_of_another_library_come_back_in_thetas() -> None:
     np.testing.assert_array_equal(f.hvp(x, x).get(), [1.0, 8.0])
 
 
+def test_given_values_may_be_python_numbers() -> None:
+    f = Derivatives.from_callables(lambda x: float(x @ x), lambda x: 2 * x, lambda x, v: 2 * v)
+    x, u = np.array([1.0, 2.0]), np.array([3.0, -1.0])
+    # |x|^2 = 5, 2 x'u = 2, 2 |u|^2 = 20
+    assert f.along(x, u, 2) == (5.0, 2.0, 20.0)
+    assert Derivatives.from_callables(lambda x: 3, lambda x: 0 * x).along(x, u, 1) == (3, 0.0)
+    with pytest.raises(ValueError, match="`derivative of order 0` holds inf"):
+        Derivatives.from_callables(lambda x: float("inf"), lambda x: x).along(x, u, 0)
+
+
+def test_given_products_keep_the_point_they_were_asked_for(lane: Lane) -> None:
+    theta, ones = lane.array([1.0, 2.0]), lane.array([1.0, 1.0])
+    for hvp, linearize in ((lambda x, v: x**2 * v, None), (None, lambda x: lambda v: x**2 * v)):
+        point = lane.xp.asarray(theta, copy=True)
+        product = given(lane, hvp=hvp, linearize=linearize).linearize(point).hvp
+        point *= 3
+        np.testing.assert_array_equal(lane.host(product(ones)), [1.0, 4.0])
+
+
+def test_given_results_are_the_callers_own_memory(lane: Lane) -> None:
+    # f = |x|^2 / 2: the gradient is x and the product v, which these callables hand back themselves
+    half = Derivatives.from_callables(lambda x: lane.xp.sum(x * x) / 2, lambda x: x, lambda x, v: v)
+    theta, vector = lane.xp.asarray([1.0, 2.0]), lane.xp.asarray([3.0, 4.0])
+    at = half.linearize(theta)
+    for result in (half.gradient(theta), half.value_and_gradient(theta)[1], at.gradient, at.hvp(vector)):
+        result *= 0.0
+    np.testing.assert_array_equal(lane.host(theta), [1.0, 2.0])
+    np.testing.assert_array_equal(lane.host(vector), [3.0, 4.0])
+
+
+def test_a_given_product_may_use_one_buffer_over_again() -> None:
+    buffer = np.zeros(2)
+
+    def hvp(x: np.ndarray, v: np.ndarray) -> np.ndarray:
+        buffer[:] = [2 * v[0] + v[1], v[0] + 3 * v[1]]
+        return buffer
+
+    f = Derivatives.from_callables(lambda x: 0.0, lambda x: x, hvp)
+    np.testing.assert_array_equal(f.hessian(np.ones(2)), [[2.0, 1.0], [1.0, 3.0]])
+
+
 def test_weight_decay_is_that_of_the_penalised_objective(derivative_lane: Lane) -> None:
     lane, plain = derivative_lane, objective("tanh")
     theta, u = lane.array(POINT), lane.array(VECTOR)
@@ -369,6 +410,17 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     ),
     "order": (lambda: SQUARES.along(X, X, -1), ValueError, "`order` is -1; it must be at least 0"),
     "order type": (lambda: SQUARES.along(X, X, 1.5), TypeError, r"`order` is 1\.5; it must be an integer"),  # type: ignore[arg-type]
+    "masked": (
+        lambda: SQUARES.value(np.ma.masked_array(X, [True, False])),
+        TypeError,
+        "`theta` is a masked array; it must be a plain array",
+    ),
+    "hessian of a list": (lambda: SQUARES.hessian([1.0, 2.0]), TypeError, "`theta` is a list"),
+    "hessian's tolerance": (
+        lambda: SQUARES.hessian(X, tolerance=-1),
+        ValueError,
+        "`tolerance` is -1; it must be at least 0",
+    ),
     "vector objective": (
         lambda: of(lambda x: x * x).gradient(X),
         TypeError,
@@ -459,6 +511,45 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: Derivatives.from_callables(lambda x: 0.0, lambda x: x, lambda x, v: v.astype(int)).hvp(X, X),
         TypeError,
         "`hvp` has dtype int64",
+    ),
+    "given value a list": (
+        lambda: Derivatives.from_callables(lambda x: [0.0], lambda x: x).value(X),
+        TypeError,
+        "^`value` returned a list; it must return a real scalar",
+    ),
+    "given gradient a list": (
+        lambda: Derivatives.from_callables(lambda x: 0.0, lambda x: [1.0, 2.0]).gradient(X),  # type: ignore[arg-type, return-value]
+        TypeError,
+        "^`gradient` returned a list; it must return an array of 2 elements of float64",
+    ),
+    "given gradient nothing": (
+        lambda: Derivatives.from_callables(lambda x: 0.0, lambda x: None).value_and_gradient(X),
+        TypeError,
+        "^`gradient` returned a NoneType; it must return an array of 2",
+    ),
+    "given product a list": (
+        lambda: Derivatives.from_callables(lambda x: 0.0, lambda x: x, lambda x, v: [1.0, 2.0]).hvp(X, X),
+        TypeError,
+        "^`hvp` returned a list; it must return an array of 2",
+    ),
+    "given product nothing": (
+        lambda: Derivatives.from_callables(lambda x: 0.0, lambda x: x, lambda x, v: None).hvp(X, X),
+        TypeError,
+        "^`hvp` returned a NoneType; it must return an array of 2",
+    ),
+    "given linearize returning three": (
+        lambda: Derivatives.from_callables(
+            lambda x: 0.0,
+            lambda x: x,
+            linearize=lambda x: (0.0, x, lambda v: v),  # type: ignore[arg-type, return-value]
+        ).linearize(X),
+        TypeError,
+        "^`linearize` returned a tuple of 3; it must return one function, vector -> Hessian times vector",
+    ),
+    "given linearize returning nothing": (
+        lambda: Derivatives.from_callables(lambda x: 0.0, lambda x: x, linearize=lambda x: None).hvp(X, X),  # type: ignore[arg-type, return-value]
+        TypeError,
+        "^`linearize` returned a NoneType; it must return one function",
     ),
     "given order 3": (
         lambda: Derivatives.from_callables(lambda x: 0.0, lambda x: x, lambda x, v: v).along(X, X, 3),
