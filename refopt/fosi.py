@@ -37,6 +37,7 @@ from refopt.arrays import Array, all_finite, asarray_like, check_vector, namespa
 from refopt.fosi_momentum import divided, filtered
 from refopt.fosi_settings import FosiSettings
 from refopt.fosi_tuning import curvature_inverse, rate_scaling, refresh_period, refresh_period_measured
+from refopt.lanczos import NonFiniteProduct
 from refopt.spectrum import Spectrum, empty_spectrum, extreme_spectrum
 
 __all__ = ["Fosi", "FosiState", "FosiStep", "rate_scaling", "refresh_period", "refresh_period_measured"]
@@ -175,6 +176,9 @@ class Fosi(FosiSettings):
                 hvp, state.lanczos_start, largest=self.largest, smallest=self.smallest,
                 steps=self.steps, multiplicity=self.multiplicity,
             )  # fmt: skip
+        except NonFiniteProduct as error:  # and no other ArithmeticError: that is the objective's own
+            return state, f"kept: {error}"
+        try:
             return self.with_spectrum(state, spectrum), "refreshed"
         except ArithmeticError as error:
             return state, f"kept: {error}"

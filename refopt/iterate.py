@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from refopt.arrays import Array, check_count, check_positive, check_real_vector, check_vector, dtype_name
+from refopt.lanczos import NonFiniteProduct
 from refopt.recording import Counted, Evaluations, Recorder, Rules, Run, progress_bar
-from refopt.trace import Outcome, Trace
+from refopt.trace import NonFinite, NoStep, Outcome, Trace
 
-__all__ = ["Evaluations", "Optimizer", "Outcome", "Trace", "iterate", "minimize"]
+__all__ = ["Evaluations", "NoStep", "NonFinite", "Optimizer", "Outcome", "Trace", "iterate", "minimize"]
 
 
 class Optimizer(Protocol):
@@ -26,7 +27,8 @@ class Optimizer(Protocol):
     A state is a named tuple with the field `iteration`, the number of steps made. A step is a named tuple
     with at least `theta`, `value`, `gradient`, `theta_next` and `state`, where `theta_next` and `state` go
     into the next step. Arguments of `init` beyond theta are fields of the state under the same names. A
-    method that has no step at a point raises an ArithmeticError that says why.
+    method that has no step at a point raises `NoStep`, one that meets non-finite numbers `NonFinite`;
+    either ends a run with its sentence, any other error is raised to the caller.
     """
 
     def init(self, theta: Array) -> Any:
@@ -198,8 +200,10 @@ def minimize(
                     break
         except KeyboardInterrupt:
             run.end(Outcome.INTERRUPTED)
-        except ArithmeticError as error:
+        except NoStep as error:
             run.end(Outcome.NO_STEP, f"{error}.")
+        except (NonFinite, NonFiniteProduct) as error:
+            run.end(Outcome.DIVERGED, f"At iteration {run.state.iteration} {error}.")
     return run.trace(optimizer)
 
 

@@ -8,8 +8,8 @@ With g and H the gradient and Hessian at theta, theta_next = theta + d:
     cubic_newton         d = argmin g'd + d'H d/2 + (M/6) |d|^3 (Nesterov and Polyak 2006)
 
 Newton's method goes to the nearest stationary point of the model, a saddle included; the other three go down.
-Where a step is not defined (H singular, g'H g <= 0) an ArithmeticError says so, which ends a run with that
-sentence.
+Where a step is not defined (H singular, g'H g <= 0) a `NoStep` says so, and a `NonFinite` where the value, g
+or H is not finite; either is an ArithmeticError and ends a run with its sentence.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from refopt.arrays import Array, check_positive, check_vector, namespace, to_host
+from refopt.arrays import Array, all_finite, check_positive, check_vector, device_of, namespace, to_host
 from refopt.cubic import CubicSolution, cubic_minimizer
+from refopt.trace import NonFinite, NoStep
 
 
 class IterationState(NamedTuple):
@@ -92,15 +93,15 @@ class Newton(_Comparator):
         """One iteration at `theta` (n,) on the derivatives `f`; pure.
 
         Raises:
-            ArithmeticError: when H is singular to working precision.
+            NoStep: when H is singular to working precision.
+            NonFinite: when the value, g or H is not finite.
         """
-        value, g = f.value_and_gradient(theta)
-        H = f.hessian(theta)
+        value, g, H = _second_order(f, theta)
         xp = namespace(theta)
         eigenvalues, Q = xp.linalg.eigh(H)
         low, high = (_number(end(xp.abs(eigenvalues))) for end in (xp.min, xp.max))
         if low <= theta.shape[0] * float(xp.finfo(theta.dtype).eps) * high:
-            raise ArithmeticError(
+            raise NoStep(
                 "Newton's method has no step: the Hessian is singular, "
                 f"its smallest |eigenvalue| is {low:.3g} and its largest {high:.3g}"
             )
@@ -127,15 +128,15 @@ class SaddleFreeNewton(_Comparator):
         """One iteration at `theta` (n,) on the derivatives `f`; pure.
 
         Raises:
-            ArithmeticError: when H = 0.
+            NoStep: when H = 0.
+            NonFinite: when the value, g or H is not finite.
         """
-        value, g = f.value_and_gradient(theta)
-        H = f.hessian(theta)
+        value, g, H = _second_order(f, theta)
         xp = namespace(theta)
         eigenvalues, Q = xp.linalg.eigh(H)
         sizes = xp.abs(eigenvalues)
         if _number(xp.max(sizes)) == 0.0:
-            raise ArithmeticError("saddle-free Newton has no step: the Hessian is 0")
+            raise NoStep("saddle-free Newton has no step: the Hessian is 0")
         sizes = xp.maximum(sizes, self.epsilon * xp.max(sizes))
         d = -self.alpha * xp.matmul(Q, xp.matmul(Q.T, g) / sizes)
         return NewtonStep(theta, value, g, H, eigenvalues, d, theta + d, IterationState(state.iteration + 1))
@@ -149,18 +150,21 @@ class SteepestDescent(_Comparator):
         """One iteration at `theta` (n,) on the derivatives `f`; pure. Where g = 0 it stays.
 
         Raises:
-            ArithmeticError: when g'H g <= 0 and g is not 0: the model has no minimum along -g.
+            NoStep: when g'H g <= 0 and g is not 0: the model has no minimum along -g.
+            NonFinite: when the value, g or H g is not finite.
         """
         value, g, hvp = f.linearize(theta)
+        _require_finite(value=value, gradient=g)
         xp = namespace(theta)
         Hg = hvp(g)
+        _require_finite(**{"Hessian product H g": Hg})
         gg, gHg = xp.sum(g * g), xp.sum(g * Hg)
         if _number(gg) == 0.0:
             rate = gg
         elif _number(gHg) > 0.0:
             rate = gg / gHg
         else:
-            raise ArithmeticError(
+            raise NoStep(
                 f"steepest descent has no exact step: g'H g is {_number(gHg):.6g}, "
                 "so the quadratic model has no minimum along -g"
             )
@@ -187,12 +191,41 @@ class CubicNewton(_Comparator):
         _settle(self, "lipschitz")
 
     def step(self, f: Any, theta: Array, state: IterationState) -> CubicNewtonStep:
-        """One iteration at `theta` (n,) on the derivatives `f`; pure."""
-        value, g = f.value_and_gradient(theta)
-        H = f.hessian(theta)
-        model = cubic_minimizer(H, -g, self.lipschitz)
+        """One iteration at `theta` (n,) on the derivatives `f`; pure.
+
+        Raises:
+            NoStep: when the scaled model leaves the range of a float64.
+            NonFinite: when the value, g or H is not finite.
+        """
+        value, g, H = _second_order(f, theta)
+        try:
+            model = cubic_minimizer(H, -g, self.lipschitz)
+        except ArithmeticError as error:  # the scaled model leaves the range of a float64
+            raise NoStep(f"cubic Newton has no step: its model cannot be solved ({error})") from error
         d = model.minimizer
         return CubicNewtonStep(theta, value, g, H, model, d, theta + d, IterationState(state.iteration + 1))
+
+
+def _require_finite(**parts: Array) -> None:
+    for name, part in parts.items():
+        if not all_finite(part):
+            raise NonFinite(f"the {name} is not finite")
+
+
+def _second_order(f: Any, theta: Array) -> tuple[Array, Array, Array]:
+    """Value, gradient and Hessian at theta, all finite."""
+    value, g = f.value_and_gradient(theta)
+    _require_finite(value=value, gradient=g)
+    try:
+        H = f.hessian(theta)
+    except ValueError as error:  # refused: because it is not finite, or not symmetric, or by the objective
+        identity = namespace(theta).eye(theta.shape[0], dtype=theta.dtype, device=device_of(theta))
+        hvp = f.linearize(theta).hvp
+        if all(all_finite(hvp(identity[i, :])) for i in range(theta.shape[0])):
+            raise
+        raise NonFinite("the Hessian is not finite") from error
+    _require_finite(Hessian=H)
+    return value, g, H
 
 
 def _number(x: Array) -> float:

@@ -24,6 +24,14 @@ FORMAT = "refopt-trace/1"
 COUNTS = ("value_count", "gradient_count", "product_count")
 
 
+class NoStep(ArithmeticError):
+    """A method has no step at a point; the message says why, without a full stop."""
+
+
+class NonFinite(ArithmeticError):
+    """What a step is made from is not finite; the message names it, as in "the Hessian is not finite"."""
+
+
 class Outcome(Enum):
     """How a run ended; the value is the sentence."""
 
@@ -35,7 +43,7 @@ class Outcome(Enum):
     CALLBACK = "The callback asked to stop."
     INTERRUPTED = "The run was interrupted from the keyboard."
     NO_STEP = "The method has no step at this point."
-    DIVERGED = "The run diverged: the value, the gradient or the next point is not finite."
+    DIVERGED = "The run diverged: the value, a derivative or the next point is not finite."
 
     @property
     def success(self) -> bool:

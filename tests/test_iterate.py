@@ -10,11 +10,11 @@ import pytest
 from closed_form import Quadratic, quadratic
 from conftest import Lane
 
-from refopt import load_problem
+from refopt import Derivatives, load_problem, namespace
 from refopt.first_order import FIRST_ORDER, Adam, GradientDescent, HeavyBall
 from refopt.fosi import Fosi
 from refopt.iterate import Outcome, Trace, iterate, minimize
-from refopt.newton import COMPARATORS, Newton, SteepestDescent
+from refopt.newton import COMPARATORS, CubicNewton, Newton, SaddleFreeNewton, SteepestDescent
 
 HOST = Lane("numpy", np, lambda values: values)
 GD = GradientDescent(learning_rate=0.25)
@@ -201,6 +201,66 @@ def test_a_method_without_a_step_ends_the_run_with_its_sentence():
     assert trace.outcome is Outcome.NO_STEP
     assert "g'H g is -27" in trace.message
     assert (trace.iterations, len(trace)) == (0, 0)
+
+
+@pytest.mark.parametrize("where", ["callback", "objective", "schedule", "estimate"])
+def test_an_error_of_the_users_own_is_raised_to_the_caller(where):
+    class Broken(Quadratic):
+        def value_and_gradient(self, theta):
+            return (1 / 0 if where == "objective" else super().value_and_gradient(theta)[0], theta)
+
+        def linearize(self, theta):
+            found = super().linearize(theta)
+            return found._replace(hvp=lambda vector: vector / (1 // 0)) if where == "estimate" else found
+
+    f = Broken(bowl().H, bowl().b)
+    optimizer = GradientDescent(learning_rate=(lambda t: 1 / 0) if where == "schedule" else 0.25)
+    state = None
+    if where == "estimate":
+        optimizer = Fosi(base=GD, largest=1)
+        state = optimizer.init(START, START)
+    callback = (lambda step: 1 / 0) if where == "callback" else None
+    with pytest.raises(ZeroDivisionError):
+        minimize(f, optimizer, START, state=state, max_steps=3, callback=callback)
+
+
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
+@pytest.mark.parametrize(
+    ("optimizer", "outcome", "words"),
+    [
+        (Newton(alpha=1e200), Outcome.DIVERGED, "At iteration 1 the value is not finite."),
+        (SaddleFreeNewton(alpha=1e200), Outcome.DIVERGED, "At iteration 1 the value is not finite."),
+        (CubicNewton(lipschitz=1e-300), Outcome.NO_STEP, "its model cannot be solved"),
+    ],
+)
+def test_a_comparator_that_diverges_keeps_its_trace(optimizer, outcome, words):
+    problem = load_problem("rosenbrock-2")
+    trace = minimize(problem.derivatives, optimizer, problem.start, max_steps=50)
+    assert trace.outcome is outcome
+    assert words in trace.message
+    assert len(trace) == trace.iterations  # the rows of the steps made are kept
+    assert np.isfinite(trace.theta).all()
+
+
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value", "ignore:divide by zero")
+@pytest.mark.parametrize(
+    "optimizer", [Newton(), SaddleFreeNewton(), CubicNewton(lipschitz=1.0), SteepestDescent()]
+)
+def test_a_hessian_that_is_not_finite_ends_the_run(optimizer):
+    # f = x^(3/2) at 0: value and gradient are 0, f'' = 3/4 x^(-1/2) is not finite
+    f = Derivatives(lambda x: namespace(x).sum(x**1.5 + 2.0 * x))
+    trace = minimize(f, optimizer, np.array([0.0]), max_steps=5)
+    assert trace.outcome is Outcome.DIVERGED
+    assert "At iteration 0 the Hessian" in trace.message
+
+
+def test_a_hessian_refused_for_another_reason_is_raised_to_the_caller():
+    class Twisted(Quadratic):
+        def hessian(self, theta):
+            raise ValueError("twisted")
+
+    with pytest.raises(ValueError, match="twisted"):
+        minimize(Twisted(bowl().H, bowl().b), Newton(), START, max_steps=5)
 
 
 def test_control_c_ends_the_run_and_keeps_the_trace():
