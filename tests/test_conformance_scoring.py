@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from handmade import DIRECTIONS, HEAVY_BALL, HEAVY_BALL_ANSWER, PERIOD, array, case, close, given, read
 
-from refopt.conformance import report, scoring
+from refopt.conformance import report, scoring, vectors
 from refopt.conformance.runner import Hello
 from refopt.conformance.scoring import Reply
+from refopt.resources import vectors_directory
 
 
 def answer(**changes):
@@ -231,3 +232,66 @@ def test_the_table_counts_by_method_and_level():
     ]
     assert rows[0]["ratio"] == 2.0**53 * 0.125  # an error of 1/8 over u
     assert rows[1]["ratio"] is None
+
+
+def shipped(identifier):
+    """A case of the shipped vectors."""
+    return next(case for case in vectors.load(vectors_directory()).cases if case.id == identifier)
+
+
+FULL = {"multiplicity": "full"}
+# The eigenvalues of the identity are 1, and any unit vector is an eigenvector with the residual 0.
+IDENTITY = {"eigenvalues": np.ones(1), "residuals": np.zeros(1)}
+
+
+@pytest.mark.parametrize(
+    ("eigenvectors", "word"),
+    [
+        (np.ones((1, 1), "float32"), "dtype"),
+        (np.ones((1, 1)), "shape"),
+        (np.ones((6, 1)), "orthonormal"),
+        (np.full((6, 1), np.nan), "nan"),
+    ],
+)
+@pytest.mark.parametrize("profile", [FULL, {}])
+def test_vectors_of_which_any_are_right_must_still_be_vectors(eigenvectors, word, profile):
+    entry = shipped("spectrum.extreme_spectrum.L2.identity-6-k1")
+    found = scoring.score(entry, Reply("ok", {**IDENTITY, "eigenvectors": eigenvectors}), profile)
+    assert found.verdict == "fail"
+    assert "right under" not in found.reason
+    full = scoring._under(entry, {**entry.expect, **entry.alternatives["multiplicity=full"]}, Reply("ok", {
+        **IDENTITY, "eigenvectors": eigenvectors}))  # fmt: skip
+    assert word in full.reason
+
+
+def test_any_unit_vector_is_right_where_every_one_is():
+    entry = shipped("spectrum.extreme_spectrum.L2.identity-6-k1")
+    answer = Reply("ok", {**IDENTITY, "eigenvectors": np.eye(6)[:, 2:3]})
+    assert scoring.score(entry, answer, FULL).verdict == "pass-alt"
+
+
+@pytest.mark.parametrize("what", ["identity-restarts", "no-curvature", "rank-below-k"])
+def test_a_finite_answer_has_its_quantities_in_shape_and_dtype(what):
+    entry = shipped(f"fosi.fosi_run.L6.{what}")
+    n = entry.inputs["theta"]["shape"][0]
+    right = np.zeros((entry.inputs["steps"] + 1, n))
+
+    def judged(**out):
+        return scoring.score(entry, Reply("ok", out), {})
+
+    assert judged(thetas=right).verdict == "pass"
+    assert "`thetas` is missing" in judged(foo=np.ones(3, "float32")).reason
+    assert "dtype float32" in judged(thetas=right.astype("float32")).reason
+    assert "shape" in judged(thetas=right[1:]).reason
+    assert "inf" in judged(thetas=right + np.inf).reason
+    assert "`values`" in judged(thetas=right, values=np.zeros(2)).reason
+
+
+def test_an_answer_that_leaves_out_a_required_quantity_is_in_no_class():
+    entry = shipped("fosi.fosi_step.L6.zero-gradient")
+    theta = np.array(entry.inputs["theta"]["f64"])
+    found = scoring.score(entry, Reply("ok", {"theta_next": theta}), {})
+    assert found.verdict == "fail"
+    assert "missing" in found.reason
+    parts = {"newton_direction": 0 * theta, "base_direction": 0 * theta}
+    assert scoring.score(entry, Reply("ok", {"theta_next": theta, **parts}), {}).verdict == "pass"

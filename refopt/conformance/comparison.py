@@ -30,7 +30,7 @@ def compare(expectation: Expectation, given: Any, dtype: str, wide: bool = False
 def compare_array(expectation: Expectation, given: Any, dtype: str, wide: bool = False) -> Comparison:
     """Compare an array or a scalar by its test ratio, at each step where the leading axis counts them."""
     threshold, expected = float(expectation.get("threshold", 30.0)), ratios.reference(expectation["value"])
-    problem = ratios.unfit(given, expected, dtype, wide)
+    problem = ratios.unfit(given, expected.high.shape, dtype, wide)
     if problem:
         return Comparison(False, threshold=threshold, reason=problem)
     by_step = expectation.get("axis") == "step"
@@ -57,17 +57,14 @@ def compare_subspace(expectation: Expectation, given: Any, dtype: str, wide: boo
     condition terms norm / gap, norm being |H| and gap the cluster's distance to the rest of the spectrum.
     """
     threshold, expected = float(expectation.get("threshold", 30.0)), ratios.reference(expectation["value"])
-    problem = ratios.unfit(given, expected, dtype, wide)
+    problem = ratios.unfit(given, expected.high.shape, dtype, wide)
     if problem:
         return Comparison(False, threshold=threshold, reason=problem)
-    vectors, unit = (
-        given.astype(np.float64),
-        ratios.UNIT_ROUNDOFF[dtype] * float(expectation.get("terms", 1)),
-    )
-    defect = np.max(np.abs(vectors.T @ vectors - np.eye(vectors.shape[1])), initial=0.0)
-    worst = ratios.judge(np.array([defect / unit]), threshold, ratios.digits(defect, dtype), dtype)
+    worst = orthonormality(expectation, given, dtype)
     if not worst.passed:
-        return worst._replace(step=None, reason="has columns that are not orthonormal.")
+        return worst
+    vectors = given.astype(np.float64)
+    unit = ratios.UNIT_ROUNDOFF[dtype] * float(expectation.get("terms", 1))
     for cluster, gap in zip(expectation["clusters"], expectation["gaps"], strict=True):
         outside = _outside(vectors[:, cluster], expected.high[:, cluster], expected.low[:, cluster])
         amplification = float(expectation.get("condition", 1.0)) * float(expectation["norm"]) / float(gap)
@@ -77,6 +74,17 @@ def compare_subspace(expectation: Expectation, given: Any, dtype: str, wide: boo
             return found._replace(step=None, reason=f"spans another space in {_columns(cluster)}.")
         worst = max(worst, found, key=lambda comparison: comparison.ratio or 0.0)
     return worst
+
+
+def orthonormality(expectation: Expectation, given: np.ndarray, dtype: str) -> Comparison:
+    """Judge |V'V - I| of the columns (n, k), in units of u terms."""
+    vectors, threshold = given.astype(np.float64), float(expectation.get("threshold", 30.0))
+    unit = ratios.UNIT_ROUNDOFF[dtype] * float(expectation.get("terms", 1))
+    defect = np.max(np.abs(vectors.T @ vectors - np.eye(vectors.shape[1])), initial=0.0)
+    found = ratios.judge(np.array([defect / unit]), threshold, ratios.digits(defect, dtype), dtype)
+    return (
+        found if found.passed else found._replace(step=None, reason="has columns that are not orthonormal.")
+    )
 
 
 def _outside(vectors: np.ndarray, high: np.ndarray, low: np.ndarray) -> float:

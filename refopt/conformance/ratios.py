@@ -73,16 +73,16 @@ def deviation(given: np.ndarray, expected: Reference) -> np.ndarray:
     return np.abs((given.astype(np.float64) - expected.high) - expected.low)
 
 
-def unfit(given: Any, expected: Reference, dtype: str, wide: bool) -> str | None:
-    """Say why a value cannot be compared with an expected array; None where it can.
+def unfit(given: Any, shape: tuple[int, ...] | None, dtype: str, wide: bool) -> str | None:
+    """Say why a value cannot be compared with an array of a shape; None where it can.
 
     Args:
         given: decoded quantity.
-        expected: gives the shape.
+        shape: the expected shape; None where any will do.
         dtype: dtype of the case.
         wide: whether float64 is accepted in a float32 case; scalars always may be, many are Python floats.
     """
-    allowed = (dtype, "float64") if dtype == "float32" and (wide or expected.high.ndim == 0) else (dtype,)
+    allowed = (dtype, "float64") if dtype == "float32" and (wide or shape == ()) else (dtype,)
     named = " or ".join(allowed)
     if isinstance(given, wire.Unfit):
         return f"has dtype {given.dtype}, {named} is expected."
@@ -90,8 +90,8 @@ def unfit(given: Any, expected: Reference, dtype: str, wide: bool) -> str | None
         return f"is {_describe(given)}, an array of {named} is expected."
     if given.dtype.name not in allowed:
         return f"has dtype {given.dtype.name}, {named} is expected."
-    if given.shape != expected.high.shape:
-        return f"has shape {given.shape}, {expected.high.shape} is expected."
+    if shape is not None and given.shape != shape:
+        return f"has shape {given.shape}, {shape} is expected."
     bad = np.argwhere(~np.isfinite(given))
     if len(bad):
         where = f" at {[int(i) for i in bad[0]]}" if given.ndim else ""

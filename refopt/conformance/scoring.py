@@ -10,9 +10,7 @@ faulty. Only the first two are passes.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from refopt.conformance import comparison, ratios
+from refopt.conformance import behaviour, comparison, ratios
 from refopt.conformance.ops import OPERATIONS, WIDE
 from refopt.conformance.ratios import Comparison
 from refopt.conformance.vectors import Case
@@ -134,7 +132,7 @@ def _under(case: Case, expect: Mapping[str, Any], reply: Reply) -> Score:
     quantities: dict[str, Comparison] = {}
     for name, expectation in expect.items():
         if expectation["kind"] == "behaviour":
-            quantities[name] = _behaviour(case, name, expectation, reply)
+            quantities[name] = behaviour.judge(case, name, expectation, reply)
         elif name in reply.out:
             quantities[name] = comparison.compare(expectation, reply.out[name], case.dtype, name in WIDE)
         elif operation.requires(name):
@@ -145,40 +143,3 @@ def _under(case: Case, expect: Mapping[str, Any], reply: Reply) -> Score:
     if judged.first is None:
         return judged._replace(verdict="pass")
     return judged._replace(reason=f"`{judged.first}` {quantities[judged.first].reason}")
-
-
-def _behaviour(case: Case, name: str, expectation: Mapping[str, Any], reply: Reply) -> Comparison:
-    classes = _classes(case, name, reply)
-    allowed = expectation["allowed"]
-    if classes & set(allowed):
-        return Comparison(True)
-    shown = (
-        reply.message
-        if reply.status != "ok"
-        else "an answer that is not finite"
-        if not classes
-        else "an answer"
-    )
-    return Comparison(
-        False, reason=f"gave {shown or 'an error without a message'}; allowed: {', '.join(allowed)}."
-    )
-
-
-def _classes(case: Case, name: str, reply: Reply) -> set[str]:
-    # An accidental exception (AttributeError, KeyError...) is in no class: it is not how bad input is
-    # refused.
-    if reply.status == "refused":
-        return {"error"} if reply.message else set()
-    if reply.status != "ok":
-        return set()
-    values = [reply.out[name]] if name in reply.out else list(reply.out.values())
-    arrays = [value for value in values if isinstance(value, np.ndarray) and value.dtype.kind == "f"]
-    found = {"finite"} if arrays and all(np.all(np.isfinite(array)) for array in arrays) else set()
-    theta, after = case.inputs.get("theta"), reply.out.get("theta_next")
-    if theta is not None and isinstance(after, np.ndarray) and after.tolist() == _entries(theta):
-        found.add("unchanged")
-    return found
-
-
-def _entries(theta: Any) -> Any:
-    return [float(x) for x in theta["f64"]] if isinstance(theta, Mapping) else theta
