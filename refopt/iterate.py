@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import numbers
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
@@ -61,8 +62,9 @@ def iterate(
         raise TypeError(
             f"`curvature` was given, but {type(optimizer).__name__} estimates none; it must be None"
         )
-    sources = _by_iteration("f", f), None if curvature is None else _by_iteration("curvature", curvature)
-    return _steps(*sources, optimizer, theta, _checked_state(optimizer, theta, state))
+    at = _by_iteration("f", f, theta)
+    curvature_at = None if curvature is None else _by_iteration("curvature", curvature, theta)
+    return _steps(at, curvature_at, optimizer, theta, _checked_state(optimizer, theta, state))
 
 
 def _check_optimizer(optimizer: Any) -> None:
@@ -88,6 +90,8 @@ def _check_like(path: str, part: Any, fresh: Any, theta: Array) -> None:
             raise TypeError(f"`{path}` is a {type(part).__name__}; it must be a {type(fresh).__name__}")
         for name, own, other in zip(fresh._fields, part, fresh, strict=True):
             _check_like(f"{path}.{name}", own, other, theta)
+    elif isinstance(fresh, int) and not isinstance(fresh, bool):  # iterations, and counts of a spectrum
+        check_count(path, part, 0)
     elif (
         getattr(fresh, "shape", None) == theta.shape
     ):  # of theta's kind; a spectrum's parts have other shapes
@@ -110,7 +114,7 @@ def _steps(
         theta, state = step.theta_next, step.state
 
 
-def _by_iteration(name: str, source: Any) -> Callable[[int], Any]:
+def _by_iteration(name: str, source: Any, theta: Array) -> Callable[[int], Any]:
     """A function from the iteration to derivatives."""
     if hasattr(source, "value_and_gradient"):
         return lambda iteration: source
@@ -121,7 +125,15 @@ def _by_iteration(name: str, source: Any) -> Callable[[int], Any]:
         )
 
     def at(iteration: int) -> Any:
-        found = source(iteration)
+        try:
+            found = source(iteration)
+        except Exception as error:
+            if _is_objective(source, theta):
+                raise TypeError(
+                    f"`{name}` is an objective, a function of theta; it must be its derivatives: "
+                    "Derivatives(objective)"
+                ) from error
+            raise
         if not hasattr(found, "value_and_gradient"):
             raise TypeError(
                 f"`{name}` answered a {type(found).__name__} at iteration {iteration}; a function of the "
@@ -130,6 +142,15 @@ def _by_iteration(name: str, source: Any) -> Callable[[int], Any]:
         return found
 
     return at
+
+
+def _is_objective(source: Callable[[Any], Any], theta: Array) -> bool:
+    """Whether a function that failed on an iteration answers a scalar at theta."""
+    try:
+        value = source(theta)
+    except Exception:  # whatever it raises, it is no objective
+        return False
+    return getattr(value, "shape", None) == () or isinstance(value, numbers.Real)
 
 
 def minimize(
@@ -182,15 +203,19 @@ def minimize(
     for name, limit in limits.items():
         if limit is not None:
             check_positive(name, limit)
+    _check_target(value_target)
+    if not (callback is None or callable(callback)):
+        raise TypeError(f"`callback` is a {type(callback).__name__}; it must be a function of a step")
+    names = _names(record)
     check_vector("theta", theta)
     _check_optimizer(optimizer)
     deadline = math.inf if time_limit is None else time.monotonic() + time_limit
     rules = Rules(max_steps, gradient_tolerance, value_target, step_tolerance, deadline, callback)
     counts = Evaluations()
     state = _checked_state(optimizer, theta, state)
-    run = Run(theta, state, Recorder(record, counts))
-    f = _counted("f", f, counts)
-    curvature = None if curvature is None else _counted("curvature", curvature, counts)
+    run = Run(theta, state, Recorder(names, counts))
+    f = _counted("f", f, theta, counts)
+    curvature = None if curvature is None else _counted("curvature", curvature, theta, counts)
     with progress_bar(max_steps if progress else None) as report:
         try:
             for step in iterate(f, optimizer, theta, state, curvature=curvature):
@@ -207,6 +232,22 @@ def minimize(
     return run.trace(optimizer)
 
 
-def _counted(name: str, source: Any, counts: Evaluations) -> Callable[[int], Any]:
-    at = _by_iteration(name, source)
+def _check_target(target: Any) -> None:
+    if target is None:
+        return
+    if isinstance(target, bool) or not isinstance(target, numbers.Real):
+        raise TypeError(f"`value_target` is {target!r}; it must be a real number")
+    if math.isnan(target):
+        raise ValueError(f"`value_target` is {target!r}; it must be a number")
+
+
+def _names(record: Any) -> list[str]:
+    names = [record] if isinstance(record, str) or not isinstance(record, Iterable) else list(record)
+    if isinstance(record, str) or not all(isinstance(name, str) for name in names):
+        raise TypeError(f'`record` is {record!r}; it must be a tuple of names, such as ("value",)')
+    return names
+
+
+def _counted(name: str, source: Any, theta: Array, counts: Evaluations) -> Callable[[int], Any]:
+    at = _by_iteration(name, source, theta)
     return lambda iteration: Counted(at(iteration), counts)

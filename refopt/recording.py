@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from refopt.arrays import Array, namespace, to_host
 from refopt.trace import Outcome, Trace, stacked
 
@@ -95,6 +97,22 @@ DERIVED = {
 }
 
 
+def _kept(name: str, quantity: Any) -> Any:
+    """A copy of a quantity on the host, which later steps cannot change."""
+    if hasattr(quantity, "shape"):
+        return np.array(to_host(quantity))
+    if isinstance(quantity, (bool, int, float, str)):
+        return quantity
+    if fields := getattr(quantity, "_fields", None):
+        inside = ", ".join(repr(f"{name}.{field}") for field in fields)
+        raise ValueError(
+            f"`record` names {name!r}, a {type(quantity).__name__}; name a field of it: {inside}"
+        )
+    raise ValueError(
+        f"`record` names {name!r}, a {type(quantity).__name__}; it must name an array, a number or a text"
+    )
+
+
 class Recorder:
     """Rows of recorded quantities, on the host.
 
@@ -113,7 +131,7 @@ class Recorder:
         """Record one point.
 
         Raises:
-            ValueError: when a name is no field of the step.
+            ValueError: when a name is no field of the step, or a field that no column can hold.
         """
         row: list[Any] = [iteration, self.counts.values, self.counts.gradients, self.counts.products]
         for name, getter in zip(self.names, self.getters, strict=True):
@@ -122,7 +140,7 @@ class Recorder:
             except AttributeError:
                 allowed = ", ".join((*step._fields, *DERIVED))
                 raise ValueError(f"`record` names {name!r}; allowed here are {allowed}") from None
-            row.append(to_host(quantity) if hasattr(quantity, "shape") else quantity)
+            row.append(_kept(name, quantity))
         self.rows.append(row)
 
     def records(self) -> dict[str, Any]:
@@ -164,7 +182,9 @@ class Run:
     """A run so far: the point reached, the state there, what was recorded, and how it ended if it did."""
 
     def __init__(self, theta: Array, state: Any, recorder: Recorder) -> None:
-        self.theta, self.state, self.recorder = theta, state, recorder
+        # A copy: a trace without steps would otherwise hold the caller's own array.
+        self.theta = namespace(theta).asarray(theta, copy=True)
+        self.state, self.recorder = state, recorder
         self.made = 0
         self.outcome: Outcome | None = None
         self.detail = ""

@@ -312,9 +312,86 @@ def test_any_field_of_a_step_can_be_recorded():
         minimize(bowl(), GD, START, max_steps=1, record=("lambda",))
 
 
+@pytest.mark.parametrize("name", ["state", "spectrum", "state.base"])
+def test_a_named_tuple_is_refused_at_the_first_row(name):
+    optimizer, calls = Fosi(base=GD, largest=1), []
+    with pytest.raises(
+        ValueError, match=rf"`record` names '{name}', a \w+; name a field of it: '{name}\.\w+"
+    ):
+        minimize(
+            bowl(),
+            optimizer,
+            START,
+            state=optimizer.init(START, START),
+            max_steps=5,
+            record=(name,),
+            callback=calls.append,
+        )
+    assert calls == []
+
+
+def test_what_no_column_can_hold_is_refused():
+    optimizer = Fosi(base=GD, largest=0)
+    with pytest.raises(ValueError, match=r"`record` names 'state.lanczos_start', a NoneType; it must name"):
+        minimize(bowl(), optimizer, START, max_steps=5, record=("state.lanczos_start",))
+
+
+def test_a_trace_shares_no_array_with_the_caller():
+    theta = START.copy()
+    trace = minimize(bowl(), GD, theta, max_steps=3, value_target=np.inf, record=("theta",))
+    assert trace.iterations == 0
+    theta[:] = 9.0
+    np.testing.assert_array_equal(trace.theta, START)
+    np.testing.assert_array_equal(trace["theta"], [START])
+
+
+def test_a_gradient_that_is_written_into_one_array_is_recorded_as_it_was():
+    class Reusing(Quadratic):
+        buffer = np.zeros(3)
+
+        def value_and_gradient(self, theta):
+            self.buffer[:] = self.gradient(theta)
+            return self.value(theta), self.buffer
+
+    f = Reusing(bowl().H, bowl().b)
+    trace = minimize(f, GD, START, max_steps=2, record=("gradient",))
+    np.testing.assert_array_equal(trace["gradient"], [[1.0, 4.0, 4.0], [0.75, 2.0, 3.0]])
+
+
+@pytest.mark.parametrize(
+    "objective", [lambda x: (x * x).sum(), lambda x: x[0] ** 2, load_problem("rosenbrock-2").objective]
+)
+def test_an_objective_in_the_place_of_its_derivatives_gets_one_sentence(objective):
+    with pytest.raises(TypeError, match=r"`f` is an objective, .*: Derivatives\(objective\)"):
+        minimize(objective, GD, START[:2], max_steps=3)
+
+
+def test_an_error_of_a_batch_function_is_raised_as_it_is():
+    with pytest.raises(IndexError, match="no batch 0"):
+        minimize(lambda t: (_ for _ in ()).throw(IndexError(f"no batch {t}")), GD, START, max_steps=3)
+
+
+@pytest.mark.parametrize(
+    ("iteration", "error"), [(1.5, TypeError), (-1, ValueError), (True, TypeError), ("2", TypeError)]
+)
+def test_a_state_with_an_impossible_iteration_is_refused(iteration, error):
+    with pytest.raises(error, match=r"`state.iteration` is "):
+        minimize(bowl(), GD, START, state=GD.init(START)._replace(iteration=iteration), max_steps=1)
+    fosi = Fosi(base=GD, largest=1)
+    state = fosi.init(START, START)
+    with pytest.raises(error, match=r"`state.base.iteration` is "):
+        minimize(bowl(), fosi, START, state=state._replace(base=type(state.base)(iteration)), max_steps=1)
+
+
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
+        ({"value_target": np.nan}, ValueError, "`value_target` is nan; it must be a number"),
+        ({"value_target": "0"}, TypeError, "`value_target` is '0'; it must be a real number"),
+        ({"callback": 3}, TypeError, "`callback` is a int; it must be a function of a step"),
+        ({"record": "value"}, TypeError, "`record` is 'value'; it must be a tuple of names"),
+        ({"record": 3}, TypeError, "`record` is 3; it must be a tuple of names"),
+        ({"record": (1,)}, TypeError, r"`record` is \(1,\); it must be a tuple of names"),
         ({"max_steps": 0}, ValueError, "`max_steps` is 0; it must be at least 1"),
         ({"max_steps": 2.5}, TypeError, "`max_steps`"),
         ({"gradient_tolerance": -1.0}, ValueError, "`gradient_tolerance`"),
