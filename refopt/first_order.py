@@ -163,8 +163,9 @@ class Adam(FirstOrder):
         t, m, v = state
         m = self.beta1 * m + (1.0 - self.beta1) * gradient
         v = self.beta2 * v + (1.0 - self.beta2) * gradient**2
-        m_hat = m / (1.0 - self.beta1 ** (t + 1))
-        root = namespace(gradient).sqrt(v / (1.0 - self.beta2 ** (t + 1)))
+        left1, left2 = float(self.beta1 ** (t + 1)), float(self.beta2 ** (t + 1))  # t may be a NumPy integer
+        m_hat = m / (1.0 - left1)
+        root = namespace(gradient).sqrt(v / (1.0 - left2))
         d = -rate_at(self.learning_rate, t) * m_hat / (root + self.epsilon)
         return Direction(d, MomentsState(t + 1, m, v))
 

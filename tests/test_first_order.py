@@ -306,3 +306,9 @@ def test_bad_ends_of_a_spectrum_are_refused(arguments, error, words):
 def test_init_refuses_a_bad_point(name, theta, error):
     with pytest.raises(error, match="`theta`"):
         FIRST_ORDER[name](learning_rate=0.1).init(theta)
+
+
+def test_a_numpy_iteration_does_not_widen_adams_direction():
+    theta = np.ones(3, dtype="float32")
+    state = Adam().init(theta)._replace(iteration=np.int64(4))
+    assert Adam().direction(theta, theta, state).direction.dtype == np.float32
