@@ -11,11 +11,11 @@ from functools import wraps
 from typing import Any, NamedTuple, Protocol
 
 from autograd.core import make_jvp, make_vjp, vspace
-from autograd.tracer import getval
+from autograd.tracer import getval, isbox
 
-from refopt.arrays import Array, asarray_like, check_real_vector, dtype_name
+from refopt.arrays import Array, asarray_like, check_real_vector, dtype_name, namespace
 from refopt.autograd_arrays import register
-from refopt.derivative_errors import explained
+from refopt.derivative_errors import explained, not_traced, works_untraced
 from refopt.linearize import trace_gradient, zero_derivatives_allowed
 
 
@@ -69,6 +69,30 @@ def _explains(method: Callable) -> Callable:
     return explaining
 
 
+def _traces(method: Callable) -> Callable:
+    """As `_explains`, for a method that traces: what fails on autograd's boxes alone is said to do so."""
+
+    @wraps(method)
+    def tracing(self: Any, theta: Array, *arguments: Any) -> Any:
+        register(theta)
+        try:
+            return method(self, theta, *arguments)
+        except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
+            known = isinstance(error, (TypeError, NotImplementedError))
+            sentence = explained(error, theta) if known else None
+            if sentence is None and works_untraced(error, self.value, theta):
+                sentence = not_traced(error)
+            if sentence is None:
+                raise
+            raise sentence from error
+
+    return tracing
+
+
+class _Constant(Exception):
+    """The objective returned a value that does not depend on theta."""
+
+
 class TracedEngine:
     """Derivatives by autograd: reverse mode, forward over reverse, nested forward mode."""
 
@@ -80,20 +104,39 @@ class TracedEngine:
         """The objective at theta, not traced."""
         return scalar(self.objective(theta), theta)
 
-    @_explains
+    def traced(self, x: Array) -> Array:
+        """The objective at a box, its result known to be one that autograd can start from.
+
+        Raises:
+            TypeError: when it is no real scalar, naming what the objective returned.
+        """
+        value = self.objective(x)
+        scalar(getval(value), getval(x))
+        return float(value) if isinstance(value, int) else value
+
+    @_traces
     def value_and_gradient(self, theta: Array) -> tuple[Array, Array]:
         """One reverse pass."""
-        register(theta)
-        vjp, value = make_vjp(self.objective, theta)
-        value_out = scalar(value, theta)
-        return value_out, like_theta(vjp(vspace(value).ones()), theta)
 
-    @_explains
+        def dependent(x: Array) -> Array:
+            value = self.traced(x)
+            if not isbox(value):
+                raise _Constant(
+                    value
+                )  # autograd would warn, and silencing it costs more than a loop can bear
+            return value
+
+        try:
+            vjp, value = make_vjp(dependent, theta)
+        except _Constant as constant:
+            return scalar(constant.args[0], theta), namespace(theta).zeros_like(theta)
+        return scalar(value, theta), like_theta(vjp(vspace(value).ones()), theta)
+
+    @_traces
     def linearize(self, theta: Array) -> Linearization:
         """One trace of the gradient; see `linearize.trace_gradient`."""
-        register(theta)
         theta = theta.copy()  # the map stays right when the caller goes on and changes the point in place
-        tape = trace_gradient(self.objective, theta)
+        tape = trace_gradient(self.traced, theta)
 
         def hvp(vector: Array) -> Array:
             require_tangent("vector", vector, theta)
@@ -101,16 +144,15 @@ class TracedEngine:
 
         return Linearization(scalar(tape.value, theta), like_theta(tape.gradient, theta), hvp)
 
-    @_explains
+    @_traces
     def along(self, theta: Array, direction: Array, order: int) -> list[Array]:
         """Forward mode nested `order` times, the direction held constant."""
-        register(theta)
         found: list[Array] = []
 
         def derivative(k: int, x: Array) -> Array:
             """The k-th derivative at x; those below are noted on the way."""
             if k == 0:
-                return self.objective(x)
+                return self.traced(x)
             lower, highest = make_jvp(lambda y: derivative(k - 1, y), x)(direction)
             found.append(getval(lower))
             return highest

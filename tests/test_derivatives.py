@@ -560,9 +560,6 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
 
 
 @pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")  # the cases that are not finite
-@pytest.mark.filterwarnings(
-    "ignore:Output seems independent:UserWarning"
-)  # an objective that returns a constant
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_gets_a_sentence(case: str) -> None:
     call, kind, match = BAD[case]
@@ -593,12 +590,67 @@ def test_a_library_outside_numpys_dispatch_is_pointed_to_callables() -> None:
         SQUARES.gradient(xp.asarray([1.0, 2.0]))
 
 
-def test_errors_of_the_objective_itself_are_left_alone() -> None:
-    def broken(x: Any) -> Any:
-        raise KeyError("my own mistake")
+def columns(x: Any) -> Any:
+    """A regular 2 x 2 matrix that depends on x."""
+    return anp.outer(x, x) + np.eye(2)
 
-    with pytest.raises(KeyError, match="my own mistake"):
-        Derivatives(broken).gradient(X)
+
+UNTRACED: dict[str, Callable[[Any], Any]] = {
+    "eigvals": lambda x: np.sum(np.linalg.eigvals(columns(x)).real),
+    "median": lambda x: np.median(x),
+    "interp": lambda x: np.interp(x[0], [0.0, 1.0, 2.0], [0.0, 1.0, 4.0]),
+    "det": lambda x: np.linalg.det(columns(x)),
+    "solve": lambda x: np.sum(np.linalg.solve(columns(x), x)),
+    "slogdet": lambda x: np.linalg.slogdet(columns(x))[1],
+    "eigh": lambda x: np.sum(np.linalg.eigh(columns(x))[0]),
+    "copy": lambda x: np.sum(x.copy() ** 2),
+    "item": lambda x: x[0].item(),
+    "tolist": lambda x: sum(x.tolist()),
+    "vdot": lambda x: np.vdot(x, x),
+    "assignment": lambda x: x.__setitem__(0, 7.0) or np.sum(x),
+}
+TRACING = {"gradient": (), "linearize": (), "hvp": (X,), "along": (X, 2)}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("method", TRACING)
+@pytest.mark.parametrize("name", UNTRACED)
+def test_a_function_that_is_not_traced_is_explained(name: str, method: str) -> None:
+    theta = X.copy()
+    sentence = r"^the objective uses a function that autograd cannot trace; refopt\.derivatives lists"
+    with pytest.raises(TypeError, match=sentence) as caught:
+        getattr(Derivatives(UNTRACED[name]), method)(theta, *TRACING[method])
+    assert isinstance(caught.value.__cause__, (TypeError, ValueError, AttributeError))
+    np.testing.assert_array_equal(theta, X)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("method", TRACING)
+@pytest.mark.parametrize("returned", [None, "a", [1.0], np.int64(3)], ids=repr)
+def test_an_objective_without_a_scalar_is_explained_by_every_method(returned: Any, method: str) -> None:
+    with pytest.raises(TypeError, match=r"^the objective returned .*; it must return a real scalar"):
+        getattr(Derivatives(lambda x: returned), method)(X, *TRACING[method])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("constant", [3, 2.5, np.float64(2.5)], ids=repr)
+def test_a_constant_objective_has_zero_derivatives_and_no_warning(constant: Any) -> None:
+    f = Derivatives(lambda x: constant)
+    value, gradient = f.value_and_gradient(X)
+    assert value == f.linearize(X).value == constant
+    for zero in (gradient, f.linearize(X).gradient, f.hvp(X, X)):
+        np.testing.assert_array_equal(zero, [0.0, 0.0])
+    assert f.along(X, X, 2) == (constant, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("method", TRACING)
+@pytest.mark.parametrize("kind", [ValueError, TypeError, AttributeError, KeyError])
+def test_errors_of_the_objective_itself_are_left_alone(kind: type[Exception], method: str) -> None:
+    def broken(x: Any) -> Any:
+        raise kind("my own mistake")
+
+    with pytest.raises(kind, match="my own mistake"):
+        getattr(Derivatives(broken), method)(X, *TRACING[method])
 
 
 def test_value_and_gradient_of_a_diverged_point_are_returned_for_the_loop_to_judge() -> None:
