@@ -7,8 +7,10 @@ bit for bit.
 
 from __future__ import annotations
 
+import errno
 import os
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,15 +85,33 @@ def rebuilt(template: Any, tree: Any, like: Array | None, path: str) -> Any:
     return type(template)(*(rebuilt(part, tree[name], like, f"{path}.{name}") for name, part in parts))
 
 
-def write_whole(path: Path, arrays: dict[str, Any]) -> None:
-    """Write an archive beside `path` and move it there, so that no half-written file is ever at `path`."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+def write_whole(path: str | os.PathLike[str], arrays: dict[str, Any]) -> None:
+    """Write an archive beside its place and move it there, so that no half-written file is ever at `path`.
+
+    A symbolic link is followed: the file that it leads to is replaced, the link stays.
+
+    Raises:
+        ValueError: when `path` is empty.
+        OSError: naming `path`, when it is something else than a regular file, or cannot be written.
+    """
+    given = os.fspath(path)
+    if not given:
+        raise ValueError("`path` is empty; it must name a file")
+    target = Path(os.path.realpath(given))
+    temporary = target.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
+        if target.exists() and not target.is_file():
+            raise OSError(
+                errno.EINVAL, "`path` is not a regular file; it must be one, or a place without a file", given
+            )
         with open(temporary, "xb") as handle:
             np.savez(handle, **arrays)
             handle.flush()
             os.fsync(handle.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+        os.replace(temporary, target)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError) and error.errno is not None and error.filename != given:
+            raise OSError(error.errno, error.strerror, given) from error  # not the temporary file's name
         raise

@@ -12,7 +12,6 @@ import json
 import os
 from dataclasses import dataclass, replace
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -133,7 +132,8 @@ class Trace:
 
         Raises:
             TypeError: when the state holds something else than arrays, numbers, text and named tuples.
-            OSError: when the place cannot be written.
+            ValueError: when `path` is empty.
+            OSError: when it cannot be written, or is there and no regular file (a link to one is followed).
         """
         arrays = {"theta": to_host(self.theta)}
         meta = {
@@ -147,7 +147,7 @@ class Trace:
         }
         arrays |= {f"records/{name}": rows for name, rows in self.records.items()}
         arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)
-        write_whole(Path(path), arrays)
+        write_whole(path, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Trace:

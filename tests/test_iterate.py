@@ -1,6 +1,7 @@
 """The loop: stopping rules, traces in one file, resumed runs bit for bit, divergence, bad input."""
 
 import os
+import stat
 import subprocess
 import sys
 import zipfile
@@ -534,6 +535,47 @@ def test_saving_replaces_a_file_whole_or_not_at_all(tmp_path, monkeypatch):
         trace.save(path)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["run.npz"]
+
+
+def test_only_a_regular_file_is_replaced(tmp_path):
+    trace = minimize(bowl(), GD, START, max_steps=3)
+    pipe, folder = tmp_path / "pipe", tmp_path / "folder"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    (tmp_path / "link").symlink_to(pipe)
+    for path in (
+        pipe,
+        folder,
+        tmp_path / "link",
+        tmp_path / "link" / "run.npz",
+        tmp_path / "none" / "run.npz",
+    ):
+        with pytest.raises(OSError) as caught:  # noqa: PT011
+            trace.save(path)
+        assert str(caught.value).endswith(f": {str(path)!r}")
+    for path in (pipe, folder, tmp_path / "link"):
+        with pytest.raises(OSError, match="`path` is not a regular file; it must be one"):
+            trace.save(path)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert sorted(os.listdir(tmp_path)) == ["folder", "link", "pipe"]
+
+
+def test_a_link_stays_and_its_file_is_replaced(tmp_path):
+    trace = minimize(bowl(), GD, START, max_steps=3)
+    (tmp_path / "runs").mkdir()
+    link, file = tmp_path / "link.npz", tmp_path / "runs" / "run.npz"
+    link.symlink_to(file)
+    for _ in range(2):  # at first the link dangles
+        trace.save(link)
+        assert link.is_symlink()
+        assert not file.is_symlink()
+        np.testing.assert_array_equal(Trace.load(file).theta, trace.theta)
+    assert os.listdir(file.parent) == ["run.npz"]
+
+
+def test_an_empty_path_is_refused():
+    with pytest.raises(ValueError, match="`path` is empty; it must name a file"):
+        minimize(bowl(), GD, START, max_steps=3).save("")
 
 
 def test_a_state_that_no_file_can_hold_is_refused_before_anything_is_written(tmp_path):
