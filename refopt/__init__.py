@@ -55,7 +55,51 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# The names above by module; a test holds the two lists equal.
+__all__ = [
+    "COMPARATORS",
+    "FIRST_ORDER",
+    "Adam",
+    "AdamW",
+    "Cosine",
+    "CubicNewton",
+    "Derivatives",
+    "Exponential",
+    "Fosi",
+    "FosiState",
+    "FosiStep",
+    "GradientDescent",
+    "HeavyBall",
+    "LinearWarmup",
+    "Linearization",
+    "Nesterov",
+    "Newton",
+    "Optimizer",
+    "Outcome",
+    "Piecewise",
+    "Problem",
+    "RMSProp",
+    "SaddleFreeNewton",
+    "Spectrum",
+    "SteepestDescent",
+    "Trace",
+    "backend",
+    "extreme_spectrum",
+    "hessian_operator",
+    "iterate",
+    "lanczos",
+    "lanczos_steps",
+    "list_problems",
+    "load_problem",
+    "minimize",
+    "namespace",
+    "optimal_rates",
+    "refresh_period",
+    "refresh_period_measured",
+    "scipy_method",
+    "to_host",
+]
+
+# The names above by module; a test holds the lists equal.
 _ON_DEMAND = {
     "first_order": "FIRST_ORDER Adam AdamW GradientDescent HeavyBall Nesterov RMSProp optimal_rates",
     "fosi": "Fosi FosiState FosiStep refresh_period refresh_period_measured",

@@ -25,6 +25,16 @@ def test_type_checkers_and_programs_see_the_same_names():
         assert getattr(refopt, name) is getattr(import_module(f"refopt.{module}"), name)
 
 
+def test_a_star_import_brings_every_public_name():
+    eager = {"Derivatives", "Linearization", "backend", "namespace", "to_host"}
+    assert sorted(refopt.__all__) == sorted({*refopt._HOME, *eager})
+    found = {}
+    exec("from refopt import *", found)
+    assert {name for name in found if name != "__builtins__"} == set(refopt.__all__)
+    assert all(found[name] is getattr(refopt, name) for name in refopt.__all__)
+    assert set(refopt.__all__) <= set(dir(refopt))
+
+
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'refopt' has no attribute 'Sgd'"):
         getattr(refopt, "Sgd")  # noqa: B009
