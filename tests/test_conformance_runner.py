@@ -16,6 +16,7 @@ from refopt.conformance import runner, transport
 from refopt.conformance.adapter import Adapter, capabilities
 from refopt.conformance.loading import UnknownAdapter, load, split
 from refopt.conformance.ops import OPERATIONS
+from refopt.conformance.report import notes, to_json
 from refopt.conformance.verify import verify
 
 PREAMBLE = """
@@ -180,7 +181,7 @@ def test_after_three_restarts_the_rest_is_crash_without_being_run(tmp_path):
     found, report = verdicts(write(tmp_path, body), *"abcdef")
     assert found == ["crash"] * 6
     assert log.read_text().count("run") == 4
-    assert "not run" in report.scores[-1].reason
+    assert report.scores[-1].reason == "the case was not run: the adapter had crashed 4 times."
 
 
 @pytest.mark.parametrize(
@@ -189,7 +190,8 @@ def test_after_three_restarts_the_rest_is_crash_without_being_run(tmp_path):
         ("raise ValueError('bad `overhead`\\nsecond line')", "refused"),
         ("raise TypeError('bad')", "refused"),
         ("raise FloatingPointError('overflow')", "refused"),
-        ("raise RuntimeError('bad')", "refused"),
+        ("raise RuntimeError('bad')", "exception"),
+        ("return {'period': Odd()}", "exception"),
         ("raise KeyError('x')", "exception"),
         ("raise IndexError('x')", "exception"),
         ("raise AttributeError('x')", "exception"),
@@ -205,7 +207,15 @@ def test_errors_are_deliberate_or_accidental(tmp_path, line, status):
     def refresh_period(self, lanczos_steps, overhead):
         {line}
     """
-    asking = runner.Runner(lambda: transport.InProcess(write(tmp_path, body), None))
+    odd = """
+    class Odd:
+        def __array__(self, *args, **kwargs):
+            raise ArithmeticError("no array")
+    """
+    spec = write(tmp_path, body)
+    path = tmp_path / "mine.py"
+    path.write_text(path.read_text() + textwrap.dedent(odd))
+    asking = runner.Runner(lambda: transport.InProcess(spec, None))
     reply = asking.ask(cases("a")[0])
     assert reply.status == status
     assert reply.message
@@ -397,3 +407,24 @@ def test_directions_are_scored_through_the_whole_path(tmp_path):
     (score,) = report.scores
     assert (score.verdict, score.first, score.quantities["directions"].step) == ("fail", "directions", 2)
     assert report.reproduction(score).endswith("--only first_order.base_directions.L4.byhand")
+
+
+def test_a_method_that_cannot_take_its_inputs_refuses_nothing(tmp_path):
+    spec = write(tmp_path, "def refresh_period(self, steps, rho): return {'period': 800}")
+    expect = {"period": {"kind": "behaviour", "allowed": ["error"]}}
+    (score,) = verify(spec, [read({**PERIOD, "expect": expect})]).scores
+    assert score.verdict == "fail"
+    assert "`refresh_period` cannot take its inputs" in score.reason
+
+
+def test_refusals_without_one_ordinary_case_are_noted(tmp_path):
+    refusal = {**PERIOD, "id": "first_order.refresh_period.L6.bad"}
+    refusal["expect"] = {"period": {"kind": "behaviour", "allowed": ["error"]}}
+    spec = write(tmp_path, "def refresh_period(self, lanczos_steps, overhead): raise ValueError('never')")
+    report = verify(spec, [read(PERIOD), read(refusal)])
+    assert [score.verdict for score in report.scores] == ["fail", "pass"]
+    assert notes(report) == [
+        "note: refresh_period passed 1 refusals of bad input and no ordinary case; alone they show nothing"
+    ]
+    assert to_json(report)["notes"] == notes(report)
+    assert notes(verify(write(tmp_path, RIGHT), [read(PERIOD), read(refusal)])) == []

@@ -10,11 +10,12 @@
 An operation is offered when its method is overridden; every other is reported as `skip`, and so is a case for
 which a method calls `self.skip("why")`. Methods receive the case's inputs as keyword arguments: vectors and
 matrices as numpy arrays in the case's dtype, scalars as Python numbers, a problem as a `GivenProblem`,
-settings and states as dictionaries whose keys are the field names of refopt's settings and states. They
+settings and states as dictionaries whose keys are the field names of refopt's settings and states; in
+`settings`, "learning_rate" is a number or a schedule, {"schedule": name of `refopt.schedules`, ...its fields}. They
 return a dictionary of quantities: float arrays in the case's dtype, Python floats for scalars, int, bool, str
 or lists of them for exact ones; a state as "state.velocity" or nested {"state": {"velocity": ...}}. A raised
-ValueError, TypeError, ArithmeticError or RuntimeError counts as a deliberate refusal of the input, any other
-exception as an accident.
+ValueError, TypeError or ArithmeticError counts as a deliberate refusal of the input (ZeroDivisionError and
+UnicodeError do not), any other exception as an accident.
 """
 
 from collections.abc import Mapping
@@ -31,7 +32,7 @@ State = Mapping[str, Any]
 
 
 class Skip(Exception):
-    """Step once from a given state: `theta_next` (n,), "state.*", optionally `direction`."""
+    """Raised by an adapter, most simply by `Adapter.skip`, to leave the current case out; says why."""
 
 
 class Adapter:

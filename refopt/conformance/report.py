@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from refopt.conformance import scoring
+from refopt.conformance import behaviour, scoring
 from refopt.conformance.runner import Hello
 from refopt.conformance.scoring import Score
 
@@ -120,6 +120,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "seconds": round(report.seconds, 3),
         "exit_status": report.exit_status,
         "counts": dict(report.counts),
+        "notes": notes(report),
         "table": [{**row, "ratio": _finite(row["ratio"])} for row in table_rows(report.scores)],
         "results": [_result(report, score) for score in report.scores],
     }
@@ -177,7 +178,7 @@ def draw(report: Report, console: Any) -> None:
         if row["counts"].get("skip") != row["cases"]:  # rows of skips only are counted below the table
             table.add_row(*_cells(row))
     console.print(table)
-    for line in skip_lines(report):
+    for line in [*skip_lines(report), *notes(report)]:
         console.print(escape(line), highlight=False)
     for score in report.failures[:FAILURES_DRAWN]:
         _draw_failure(report, score, console)
@@ -197,6 +198,18 @@ def skip_lines(report: Report) -> list[str]:
     if missing:
         lines.append(f"skip {len(missing)}: operations not offered: {', '.join(dict.fromkeys(missing))}")
     return lines
+
+
+def notes(report: Report) -> list[str]:
+    """Say of which operations only refusals passed: a method that always raises passes those."""
+    passed = [score.case for score in report.scores if score.verdict in scoring.PASSES]
+    refused = Counter(case.op for case in passed if behaviour.refuses(case))
+    ordinary = {case.op for case in passed if not behaviour.refuses(case)}
+    return [
+        f"note: {op} passed {number} refusals of bad input and no ordinary case; alone they show nothing"
+        for op, number in refused.items()
+        if op not in ordinary
+    ]
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:

@@ -95,7 +95,11 @@ class Runner:
         try:
             if self._connection is None:
                 if self._restarts == RESTARTS:
-                    return "crash", {}, f"not run: the adapter was started again {RESTARTS} times already."
+                    return (
+                        "crash",
+                        {},
+                        f"this case was not run: the adapter was started again {RESTARTS} times already.",
+                    )
                 self._restarts += 1
                 self._start()
             assert self._connection is not None, "a started adapter has a connection"

@@ -6,6 +6,7 @@ becomes empty.
 """
 
 import functools
+import inspect
 import os
 import sys
 from collections.abc import Mapping
@@ -17,8 +18,8 @@ from refopt.conformance.given import GivenProblem
 from refopt.conformance.loading import UnknownAdapter, load
 from refopt.conformance.ops import flatten
 
-DELIBERATE = (ValueError, TypeError, ArithmeticError, RuntimeError)
-ACCIDENTAL = (ZeroDivisionError, RecursionError, NotImplementedError, UnicodeError)
+DELIBERATE = (ValueError, TypeError, ArithmeticError)
+ACCIDENTAL = (ZeroDivisionError, UnicodeError)
 
 
 def hello(spec: str, backend: str | None) -> tuple[Adapter | None, dict[str, Any]]:
@@ -60,17 +61,27 @@ def answer(adapter: Adapter, request: Mapping[str, Any]) -> dict[str, Any]:
             inputs["problem"] = given_problem(inputs["problem"], request["dtype"])
     except Exception as error:  # not the adapter's doing, so never a refusal of bad input
         return {"status": "unprepared", "message": f"the inputs cannot be prepared: {first_line(error)}"}
+    operation = getattr(adapter, request["op"])
     try:
-        out = getattr(adapter, request["op"])(**inputs)
-        if not isinstance(out, Mapping):
-            message = f"`{request['op']}` returned {type(out).__name__}, a dictionary is expected."
-            return {"status": "exception", "message": message}
-        return {"status": "ok", "out": wire.encode(flatten(out))}
+        inspect.signature(operation).bind(**inputs)
+    except (TypeError, ValueError) as error:  # a method that cannot be called at all refuses nothing
+        message = f"`{request['op']}` cannot take its inputs: {first_line(error)}"
+        return {"status": "exception", "message": message}
+    try:
+        out = operation(**inputs)
     except Skip as reason:
         return {"status": "skip", "message": str(reason)}
     except (Exception, SystemExit) as error:
         deliberate = isinstance(error, DELIBERATE) and not isinstance(error, ACCIDENTAL)
         return {"status": "refused" if deliberate else "exception", "message": first_line(error)}
+    if not isinstance(out, Mapping):
+        message = f"`{request['op']}` returned {type(out).__name__}, a dictionary is expected."
+        return {"status": "exception", "message": message}
+    try:
+        return {"status": "ok", "out": wire.encode(flatten(out))}
+    except Exception as error:  # of an answer, so no refusal of the input
+        message = f"the answer of `{request['op']}` cannot be sent: {first_line(error)}"
+        return {"status": "exception", "message": message}
 
 
 def first_line(error: BaseException) -> str:
