@@ -94,7 +94,7 @@ def verify_command(options: argparse.Namespace) -> int:
     from refopt.adapters import AVAILABLE
     from refopt.conformance import loading
     from refopt.conformance.report import EXIT_NOT_STARTED
-    from refopt.conformance.runner import NoSuchAdapter, NotStarted
+    from refopt.conformance.runner import DEADLINE, NoSuchAdapter, NotStarted
     from refopt.conformance.verify import verify
 
     if not 0 < options.deadline < float("inf"):
@@ -104,6 +104,8 @@ def verify_command(options: argparse.Namespace) -> int:
         return _print_cases(cases)
     repeat = ["--backend", options.backend] if options.backend else []
     repeat += ["--vectors", str(options.vectors)] if options.vectors else []
+    repeat += [f"--deadline={options.deadline:g}"] if options.deadline != DEADLINE else []
+    repeat += ["--in-process"] if options.in_process else []
     try:
         with _progress(len(cases)) as progress:
             report = verify(

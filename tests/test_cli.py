@@ -80,6 +80,11 @@ def test_the_reproduction_command_runs_the_one_case(folder, capsys):
     assert "1 fail, 0 skip of 1 cases" in capsys.readouterr().out
 
 
+def test_the_reproduction_command_repeats_how_the_adapter_was_run(folder, capsys):
+    verify(folder, "--deadline", "7.5", "--in-process", adapter="Wrong")
+    assert "--deadline=7.5 --in-process --only" in capsys.readouterr().out
+
+
 def test_json_holds_everything_and_goes_to_a_file_or_to_stdout(folder, capsys):
     path = folder / "report.json"
     assert verify(folder, "--json", str(path), "--seed", "5", adapter="Wrong") == 1
