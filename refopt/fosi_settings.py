@@ -76,10 +76,9 @@ class FosiSettings:
 
 
 def _check_base(base: Any) -> None:
-    if not (hasattr(base, "init") and hasattr(base, "direction")):
-        raise TypeError(
-            f"`base` is a {type(base).__name__}; it must be an optimizer with `init` and `direction`"
-        )
+    if isinstance(base, type) or not (hasattr(base, "init") and hasattr(base, "direction")):
+        given = f"the class {base.__name__}" if isinstance(base, type) else f"a {type(base).__name__}"
+        raise TypeError(f"`base` is {given}; it must be an optimizer with `init` and `direction`")
     if decay := getattr(base, "weight_decay", 0.0):
         raise ValueError(
             f"`base` decays weights by {decay!r} inside its step, where FOSI would project a part of it out; "

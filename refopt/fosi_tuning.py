@@ -27,6 +27,7 @@ from typing import Any
 from refopt.arrays import check_count, check_positive
 from refopt.rates import CLOSED_FORM, optimal_rates
 
+NO_CLOSED_FORM = ("adam", "adamw", "rmsprop")  # optimizers that are never scaled
 RATE_SCALINGS = ("ratio", "closed-form", "none")
 NEARLY_INTEGER = 1e-9  # 80/(1.1 - 1) is 799.9999999999993 and 80/(1.2 - 1) is 400.00000000000006 in float64
 
@@ -68,7 +69,8 @@ def rate_scaling(
     """The factor eta_2 / eta by which FOSI scales its base (formulas in the module's text).
 
     Args:
-        optimizer: name of the base; only "gradient_descent", "heavy_ball" and "nesterov" are scaled.
+        optimizer: name of the base as in `refopt.first_order.FIRST_ORDER`, or None for one without a name
+            there; only "gradient_descent", "heavy_ball" and "nesterov" are scaled.
         eigenvalues: the `largest` largest, then the `smallest` smallest, descending.
         residuals: residual norm of each pair, same order.
         largest: number of largest eigenvalues present.
@@ -79,7 +81,13 @@ def rate_scaling(
 
     Returns:
         A number in [1, max_scaling].
+
+    Raises:
+        TypeError: when an argument is of another kind.
+        ValueError: when a name is unknown, a number out of range, or the counts are not those of the pairs.
     """
+    _check_scaling(optimizer, scaling, max_scaling, max_residual)
+    _check_pairs(eigenvalues, residuals, largest, smallest)
     top = [float(value) for value in eigenvalues[:largest]]
     if scaling == "none" or optimizer not in CLOSED_FORM or len(top) <= 1 or min(top) <= 0.0:
         return 1.0
@@ -95,6 +103,31 @@ def rate_scaling(
         left, whole = optimal_rates(optimizer, top[-1], low[0]), optimal_rates(optimizer, top[0], low[-1])
         ratio = left.learning_rate / whole.learning_rate
     return min(max(ratio, 1.0), float(max_scaling))
+
+
+def _check_scaling(optimizer: Any, scaling: Any, max_scaling: Any, max_residual: Any) -> None:
+    choices = {
+        "optimizer": (optimizer, (None, *CLOSED_FORM, *NO_CLOSED_FORM)),
+        "scaling": (scaling, RATE_SCALINGS),
+    }
+    for name, (given, allowed) in choices.items():
+        if given not in allowed:
+            raise ValueError(f"`{name}` is {given!r}; allowed are {', '.join(map(repr, allowed))}")
+    check_positive("max_scaling", max_scaling, allow_infinite=True)
+    if max_scaling < 1:
+        raise ValueError(f"`max_scaling` is {max_scaling!r}; it must be at least 1")
+    check_positive("max_residual", max_residual)
+
+
+def _check_pairs(eigenvalues: Any, residuals: Any, largest: Any, smallest: Any) -> None:
+    check_count("largest", largest, 0)
+    check_count("smallest", smallest, 0)
+    pairs = largest + smallest
+    for name, given in (("eigenvalues", eigenvalues), ("residuals", residuals)):
+        if len(given) != pairs:
+            raise ValueError(
+                f"`{name}` has {len(given)} entries; it must have {pairs}, `largest` + `smallest`"
+            )
 
 
 def _rounded_up(period: float) -> int:

@@ -22,6 +22,7 @@ from refopt.first_order import (
 from refopt.fosi import Fosi, refresh_period, refresh_period_measured
 from refopt.fosi_tuning import rate_scaling
 from refopt.iterate import iterate
+from refopt.rates import CLOSED_FORM
 from refopt.spectrum import Spectrum
 
 ROUNDING = 16 * 2.0**-52  # a handful of operations on numbers near 1
@@ -622,3 +623,50 @@ def test_every_base_of_the_registry_works_inside():
         state = optimizer.init(theta, np.array([1.0, 2.0, 4.0]))
         _, steps = run(quadratic(HOST, np.diag([5.0, 2.0, 1.0])), optimizer, theta, state, 5)
         assert steps[-1].value < steps[0].value
+
+
+def test_a_class_in_the_place_of_a_base_is_refused():
+    with pytest.raises(TypeError, match="`base` is the class GradientDescent; it must be an optimizer with"):
+        Fosi(base=GradientDescent)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("start", "words"), [(1e300, "has an element of size 1e\\+300"), (1e-300, "is zero in float32")]
+)
+def test_a_start_that_theta_s_dtype_cannot_hold_is_refused(start, words):
+    theta = np.ones(3, dtype="float32")
+    with pytest.raises(ValueError, match=f"`lanczos_start` {words}"):
+        Fosi(base=GradientDescent(learning_rate=0.1), largest=1).init(theta, np.full(3, start))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"optimizer": "sgd"}, ValueError, "`optimizer` is 'sgd'; allowed are None, 'gradient_descent'"),
+        ({"scaling": "ratios"}, ValueError, "`scaling` is 'ratios'; allowed are 'ratio'"),
+        ({"max_scaling": 0.5}, ValueError, "`max_scaling` is 0.5; it must be at least 1"),
+        ({"max_scaling": math.nan}, ValueError, "`max_scaling` is nan"),
+        ({"max_residual": -1.0}, ValueError, "`max_residual`"),
+        ({"largest": 3}, ValueError, "`eigenvalues` has 3 entries; it must have 4"),
+        ({"largest": -1}, ValueError, "`largest` is -1"),
+        ({"smallest": 1.0}, TypeError, "`smallest`"),
+        ({"residuals": [0.0]}, ValueError, "`residuals` has 1 entries; it must have 3"),
+    ],
+)
+def test_rate_scaling_refuses_what_it_cannot_mean(change, error, words):
+    given = {
+        "optimizer": "heavy_ball",
+        "eigenvalues": [4.0, 2.0, 1.0],
+        "residuals": [0.0] * 3,
+        "largest": 2,
+        "smallest": 1,
+    }
+    assert rate_scaling(**given) == 2.0
+    with pytest.raises(error, match=words):
+        rate_scaling(**{**given, **change})
+
+
+def test_rate_scaling_knows_every_first_order_optimizer():
+    for name in (None, *FIRST_ORDER):
+        assert rate_scaling(name, [4.0, 2.0], [0.0, 0.0], 2, 0) == (2.0 if name in CLOSED_FORM else 1.0)
