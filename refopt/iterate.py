@@ -57,7 +57,7 @@ def iterate(
         ValueError: when theta is not a finite vector, or `state` does not fit it.
     """
     check_vector("theta", theta)
-    _check_optimizer(optimizer)
+    check_optimizer(optimizer)
     if curvature is not None and "curvature" not in inspect.signature(optimizer.step).parameters:
         raise TypeError(
             f"`curvature` was given, but {type(optimizer).__name__} estimates none; it must be None"
@@ -67,7 +67,8 @@ def iterate(
     return _steps(at, curvature_at, optimizer, theta, _checked_state(optimizer, theta, state))
 
 
-def _check_optimizer(optimizer: Any) -> None:
+def check_optimizer(optimizer: Any) -> None:
+    """Require an object with `init` and `step`; raises TypeError."""
     if isinstance(optimizer, type) or not (hasattr(optimizer, "init") and hasattr(optimizer, "step")):
         given = optimizer.__name__ if isinstance(optimizer, type) else f"a {type(optimizer).__name__}"
         raise TypeError(f"`optimizer` is {given}; it must be an object with `init` and `step`")
@@ -208,7 +209,7 @@ def minimize(
         raise TypeError(f"`callback` is a {type(callback).__name__}; it must be a function of a step")
     names = _names(record)
     check_vector("theta", theta)
-    _check_optimizer(optimizer)
+    check_optimizer(optimizer)
     deadline = math.inf if time_limit is None else time.monotonic() + time_limit
     rules = Rules(max_steps, gradient_tolerance, value_target, step_tolerance, deadline, callback)
     counts = Evaluations()

@@ -115,12 +115,17 @@ def load_problem(
         The problem.
 
     Raises:
+        TypeError: when the first argument is neither a text nor a path.
         ValueError: for an unknown name, backend or dtype, or for a file that breaks the format.
         FileNotFoundError: when a path does not exist.
         RuntimeError: when the backend or an optional data set is not installed.
     """
     from refopt.problem_files import read_problem
 
+    if not isinstance(name_or_path, (str, os.PathLike)):
+        raise TypeError(
+            f"`name_or_path` is a {type(name_or_path).__name__}; it must be a problem's name or a path"
+        )
     if dtype not in _DTYPES:
         raise ValueError(f"`dtype` is {dtype!r}; it must be {' or '.join(map(repr, _DTYPES))}")
     like = _prototype(backend)

@@ -9,9 +9,11 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from refopt.arrays import Array, check_vector
 from refopt.derivatives import Derivatives
-from refopt.iterate import minimize
+from refopt.iterate import check_optimizer, minimize
 from refopt.recording import Counted, Evaluations
 from refopt.trace import Outcome
 
@@ -34,7 +36,11 @@ def scipy_method(optimizer: Any) -> Callable[..., Any]:
     Returns:
         A function with SciPy's signature for custom methods. Its OptimizeResult has, beside the usual fields,
         `trace`.
+
+    Raises:
+        TypeError: when `optimizer` has no `init` and `step`.
     """
+    check_optimizer(optimizer)
 
     def method(
         fun: Callable[..., Any],
@@ -151,6 +157,9 @@ def hessian_operator(f: Any, theta: Array) -> Any:
     hvp = f.linearize(theta).hvp
 
     def product(vector: Array) -> Array:
-        return hvp(vector.reshape(-1).astype(theta.dtype, copy=False))
+        vector = vector.reshape(-1)
+        if np.iscomplexobj(vector):  # the Hessian is real: each part by itself
+            return product(vector.real) + 1j * product(vector.imag)
+        return hvp(vector.astype(theta.dtype, copy=False))
 
     return LinearOperator((n, n), matvec=product, rmatvec=product, dtype=theta.dtype)

@@ -8,7 +8,7 @@ import pytest
 import scipy.optimize
 import scipy.sparse.linalg
 
-from refopt import hessian_operator, load_problem, scipy_method
+from refopt import hessian_operator, load_problem, namespace, scipy_method
 from refopt.derivatives import Derivatives
 from refopt.first_order import GradientDescent, HeavyBall
 from refopt.fosi import Fosi
@@ -158,3 +158,24 @@ def test_scipy_is_loaded_only_when_it_is_used():
         "import sys, refopt; assert 'scipy' not in sys.modules; refopt.scipy_method; refopt.hessian_operator"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_hessian_acts_on_both_parts_of_a_complex_vector():
+    H = np.array([[2.0, 1.0], [1.0, 3.0]])
+    f = Derivatives(lambda x: namespace(x).sum(x * namespace(x).matmul(H, x)) / 2)
+    operator = hessian_operator(f, np.ones(2))
+    vector = np.array([1.0 + 2.0j, -1.0j])
+    np.testing.assert_array_equal(operator @ vector, H @ vector)  # sums of small integers: exact
+
+
+@pytest.mark.parametrize("optimizer", [3, GradientDescent])
+def test_what_is_no_optimizer_is_no_method(optimizer):
+    with pytest.raises(TypeError, match=r"`optimizer` is .*; it must be an object with `init` and `step`"):
+        scipy_method(optimizer)
+
+
+@pytest.mark.parametrize("name", [3, None, ["rosenbrock-2"]])
+def test_a_problem_is_loaded_by_a_name_or_a_path(name):
+    with pytest.raises(TypeError, match=r"`name_or_path` is a .*; it must be a problem's name or a path"):
+        load_problem(name)
