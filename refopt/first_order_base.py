@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -79,6 +80,12 @@ class FirstOrder:
             raise ValueError(f"{cls.__name__} has no closed-form rates on quadratics")
         check_positive("smallest_eigenvalue", smallest_eigenvalue)
         rates = optimal_rates(cls.closed_form, largest_eigenvalue, smallest_eigenvalue)
+        if rates.momentum >= 1.0 or not 0.0 < rates.learning_rate < math.inf:
+            raise ValueError(
+                f"`largest_eigenvalue` is {largest_eigenvalue!r} and `smallest_eigenvalue` is "
+                f"{smallest_eigenvalue!r}; they must be closer together or to 1: the rates in float64 are "
+                f"learning_rate={rates.learning_rate!r}, momentum={rates.momentum!r}"
+            )
         momentum = {} if cls.memory is None else {"momentum": rates.momentum}
         return cls(learning_rate=rates.learning_rate, **momentum)
 

@@ -64,8 +64,11 @@ class Exponential:
         check_count("every", self.every, 1)
 
     def __call__(self, iteration: int) -> float:
-        """The rate of `iteration`."""
-        return float(self.initial * self.decay ** (iteration / self.every))
+        """The rate of `iteration`; infinite where a growing one leaves the range of a float."""
+        try:
+            return float(self.initial * float(self.decay) ** float(iteration / self.every))
+        except OverflowError:
+            return math.inf
 
 
 @dataclass(frozen=True, kw_only=True)

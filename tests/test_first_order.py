@@ -1,6 +1,7 @@
 """First-order optimizers: steps worked by hand, closed-form rates, schedules, dtypes, bad input."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -312,3 +313,19 @@ def test_a_numpy_iteration_does_not_widen_adams_direction():
     theta = np.ones(3, dtype="float32")
     state = Adam().init(theta)._replace(iteration=np.int64(4))
     assert Adam().direction(theta, theta, state).direction.dtype == np.float32
+
+
+def test_a_growing_exponential_leaves_the_range_with_a_sentence():
+    schedule = Exponential(initial=1.0, decay=10.0)
+    assert schedule(10_000) == math.inf
+    theta = np.ones(2)
+    method = GradientDescent(learning_rate=schedule)
+    state = method.init(theta)._replace(iteration=10_000)
+    with pytest.raises(ValueError, match="`learning_rate` is inf at iteration 10000"):
+        method.direction(theta, theta, state)
+
+
+@pytest.mark.parametrize(("cls", "L", "m"), [(HeavyBall, 1e18, 1e-18), (GradientDescent, 1e-320, 1e-320)])
+def test_optimal_names_the_eigenvalues_when_its_rates_leave_float64(cls, L, m):
+    with pytest.raises(ValueError, match=re.escape(f"is {L!r} and `smallest_eigenvalue` is {m!r}; they")):
+        cls.optimal(L, m)
