@@ -33,6 +33,12 @@ RIGHT = """
 """
 
 
+@pytest.fixture(autouse=True)
+def own_path(monkeypatch):
+    """Loading an adapter's file in this process adds its folder to the path, for this test alone."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+
 def write(folder: Path, *bodies: str) -> str:
     path = folder / "mine.py"
     path.write_text(PREAMBLE + "".join(textwrap.indent(textwrap.dedent(body), "    ") for body in bodies))
@@ -428,3 +434,35 @@ def test_refusals_without_one_ordinary_case_are_noted(tmp_path):
     ]
     assert to_json(report)["notes"] == notes(report)
     assert notes(verify(write(tmp_path, RIGHT), [read(PERIOD), read(refusal)])) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        ("dtypes = 'float64'", "`dtypes`"),
+        ("dtypes = ('float16',)", "float16"),
+        ("profile = 'momentum=sum'", "`profile`"),
+        ("def fosi_stepp(self): pass", "Did you mean `fosi_step`"),
+    ],
+)
+def test_declarations_are_checked_when_an_adapter_is_loaded(tmp_path, body, word):
+    with pytest.raises(runner.NoSuchAdapter, match=word):
+        verdicts(write(tmp_path, RIGHT, body), "a")
+
+
+def test_a_module_that_is_not_there_is_unknown_and_a_file_finds_its_neighbours(tmp_path):
+    with pytest.raises(runner.NoSuchAdapter, match=r"refopt\.nomod, which does not exist"):
+        verdicts("refopt.nomod:X", "a")
+    (tmp_path / "neighbour_of_mine.py").write_text("PERIOD = 800")
+    body = """
+    def refresh_period(self, lanczos_steps, overhead):
+        from neighbour_of_mine import PERIOD
+        return {"period": PERIOD}
+    """
+    assert verdicts(write(tmp_path, body), "a")[0] == ["pass"]
+
+
+def test_the_base_class_is_not_suggested(tmp_path):
+    with pytest.raises(runner.NoSuchAdapter) as caught:
+        verdicts(write(tmp_path, RIGHT).replace(":Mine", ":Adaptor"), "a")
+    assert "Did you mean" not in str(caught.value)

@@ -5,11 +5,13 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 
+from refopt.conformance import wire
 from refopt.conformance.adapter import Adapter, capabilities
+from refopt.conformance.ops import OPERATIONS
 
 
 class UnknownAdapter(ValueError):
@@ -65,13 +67,22 @@ def load(spec: str, backend: str | None = None) -> Adapter:
         Exception: whatever the module or the constructor raises.
     """
     module_name, name = split(spec)
-    module = _from_file(module_name) if module_name.endswith(".py") else importlib.import_module(module_name)
+    try:
+        module = (
+            _from_file(module_name) if module_name.endswith(".py") else importlib.import_module(module_name)
+        )
+    except ModuleNotFoundError as error:
+        if error.name and f"{module_name}.".startswith(f"{error.name}."):  # not one that the module imports
+            raise UnknownAdapter(
+                f"`--adapter` names the module {module_name}, which does not exist."
+            ) from None
+        raise
     kind = getattr(module, name, None)
     if kind is None:
         known = [
             key
             for key, value in vars(module).items()
-            if inspect.isclass(value) and issubclass(value, Adapter)
+            if inspect.isclass(value) and issubclass(value, Adapter) and value is not Adapter
         ]
         raise UnknownAdapter(f"{module_name} has no class {name}.{suggestion(name, known)}")
     if not (inspect.isclass(kind) and issubclass(kind, Adapter)):
@@ -80,6 +91,7 @@ def load(spec: str, backend: str | None = None) -> Adapter:
         raise UnknownAdapter(
             f"{module_name}:{name} overrides none of the operations; see `refopt cases --operations`."
         )
+    _check_declarations(kind, f"{module_name}:{name}")
     if backend is None:
         return kind()
     if "backend" not in inspect.signature(kind).parameters:
@@ -88,11 +100,28 @@ def load(spec: str, backend: str | None = None) -> Adapter:
     return make(backend=backend)
 
 
+def _check_declarations(kind: type[Adapter], where: str) -> None:
+    if not isinstance(kind.profile, Mapping):
+        raise UnknownAdapter(f"`profile` of {where} is {kind.profile!r}; it must be a dictionary.")
+    dtypes = kind.dtypes
+    if not isinstance(dtypes, (tuple, list)) or not dtypes or not set(dtypes) <= set(wire.FLOATS):
+        allowed = " and ".join(wire.FLOATS)
+        raise UnknownAdapter(f"`dtypes` of {where} is {dtypes!r}; it must be a tuple out of {allowed}.")
+    for name in vars(kind):
+        if not name.startswith("_") and not hasattr(Adapter, name) and callable(getattr(kind, name)):
+            near = difflib.get_close_matches(name, list(OPERATIONS), n=1, cutoff=0.85)
+            if near:
+                raise UnknownAdapter(f"`{name}` of {where} is no operation. Did you mean `{near[0]}`?")
+
+
 def _from_file(path: str) -> ModuleType:
     name = Path(path).stem
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise UnknownAdapter(f"`--adapter` names {path}, which is not a Python file.")
+    folder = str(Path(path).resolve().parent)
+    if folder not in sys.path:  # last, so that no neighbour hides an installed module
+        sys.path.append(folder)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)

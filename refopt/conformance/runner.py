@@ -95,11 +95,8 @@ class Runner:
         try:
             if self._connection is None:
                 if self._restarts == RESTARTS:
-                    return (
-                        "crash",
-                        {},
-                        f"this case was not run: the adapter was started again {RESTARTS} times already.",
-                    )
+                    reason = f"the case was not run: the adapter had crashed {RESTARTS + 1} times."
+                    return "crash", {}, reason
                 self._restarts += 1
                 self._start()
             assert self._connection is not None, "a started adapter has a connection"
