@@ -4,13 +4,15 @@ Bad input ends with one sentence on stderr and status 2; other statuses stand in
 """
 
 import argparse
+import contextlib
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from refopt import cli_run
+from refopt import __version__, cli_run
 from refopt.arrays import BACKENDS
 from refopt.cli_run import Usage, say
 
@@ -28,7 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = parser().parse_args(arguments)
         command: Callable[[argparse.Namespace], int] = options.command
-        return command(options)
+        status = command(options)
+        sys.stdout.flush()
+        return status
     except Usage as error:
         say(f"refopt: {error}", sys.stderr)
         return 2
@@ -36,13 +40,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("refopt: stopped.", sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # `refopt cases | head`: nobody reads on
-        sys.stderr.close()
+        _silence()
         return 0
+    except OSError as error:
+        _silence()
+        say(f"refopt: the output cannot be written: {error.strerror or error}.", sys.stderr)
+        return 1
+
+
+def _silence() -> None:
+    # What is still buffered would fail once more, with a traceback, when the interpreter ends.
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     top = _Parser(prog="refopt", description="Reference and test oracle of curvature-aware optimizers.")
+    top.add_argument("--version", action="version", version=f"refopt {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _add_verify(commands)
     _add_cases(commands)
@@ -102,6 +117,8 @@ def verify_command(options: argparse.Namespace) -> int:
     vectors, cases = _selected(options)
     if options.list:
         return _print_cases(cases)
+    if options.json != "-":
+        cli_run.check_writable("--json", options.json)
     repeat = ["--backend", options.backend] if options.backend else []
     repeat += ["--vectors", str(options.vectors)] if options.vectors else []
     repeat += [f"--deadline={options.deadline:g}"] if options.deadline != DEADLINE else []
@@ -125,10 +142,16 @@ def verify_command(options: argparse.Namespace) -> int:
         raise Usage(f"{error}{known}{loading.suggestion(options.adapter, list(AVAILABLE))}") from None
     except NotStarted as error:
         missing = options.adapter in AVAILABLE and "ModuleNotFoundError" in str(error)
-        say(f"refopt: {error}{'; install refopt[peers]' if missing else ''}", sys.stderr)
+        install = "; install refopt[peers]" if missing else ""
+        say(f"refopt: the adapter {options.adapter} did not start: {error}{install}", sys.stderr)
         return EXIT_NOT_STARTED
-    _write(report, options.json)
-    return INTERRUPTED if report.interrupted else report.exit_status
+    status = INTERRUPTED if report.interrupted else report.exit_status
+    try:
+        _write(report, options.json)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `refopt verify | head`: the verdict stands all the same
+        _silence()
+    return status
 
 
 class _progress:

@@ -2,8 +2,10 @@
 
 import argparse
 import ast
+import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
@@ -21,6 +23,19 @@ class Usage(Exception):
 def say(text: str, stream: TextIO | None = None) -> None:
     """Write one line to stdout or another stream."""
     (stream or sys.stdout).write(f"{text}\n")
+
+
+def check_writable(option: str, path: str | None) -> None:
+    """Refuse a path that cannot be written, before a long run instead of after it."""
+    if path is None:
+        return
+    target = Path(path)
+    if not path or target.is_dir():
+        raise Usage(f"`{option}` is {path!r}, which cannot be written: it is not the name of a file.")
+    if not target.parent.is_dir():
+        raise Usage(f"`{option}` is {path}, which cannot be written: its folder does not exist.")
+    if not os.access(target if target.exists() else target.parent, os.W_OK):
+        raise Usage(f"`{option}` is {path}, which cannot be written: permission denied.")
 
 
 def add(commands: Any) -> None:
@@ -45,6 +60,7 @@ def run_command(options: argparse.Namespace) -> int:
     from refopt.iterate import Outcome, minimize
     from refopt.problems import load_problem
 
+    check_writable("--trace", options.trace)
     try:
         problem = load_problem(options.problem, backend=options.backend)
         if options.start not in problem.starts:
@@ -74,7 +90,7 @@ def run_command(options: argparse.Namespace) -> int:
 
 
 def _optimizer(options: argparse.Namespace) -> Any:
-    from refopt.adapters.naming import make, make_fosi
+    from refopt.adapters.naming import make, make_fosi, near
     from refopt.first_order import FIRST_ORDER
     from refopt.newton import COMPARATORS
 
@@ -85,6 +101,9 @@ def _optimizer(options: argparse.Namespace) -> Any:
         return make({**FIRST_ORDER, **COMPARATORS, "fosi": None}, options.optimizer, settings)
     if options.base is None:
         raise Usage(f"fosi needs `--base`; allowed are {', '.join(FIRST_ORDER)}.")
+    if options.base not in FIRST_ORDER:
+        hint = near(options.base, FIRST_ORDER)
+        raise Usage(f"`--base` is {options.base!r}; allowed are {', '.join(FIRST_ORDER)}.{hint}")
     inner = settings.pop("base", {})
     if not isinstance(inner, Mapping):
         raise Usage("a setting of the base is written base.NAME=VALUE; the base itself is `--base`.")

@@ -1,6 +1,7 @@
 """The command: what it prints, its exit statuses, and the one sentence for each kind of bad input."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -141,7 +142,9 @@ def test_corrupt_vectors_are_their_own_status_and_nothing_runs(folder, capsys):
 def test_an_adapter_that_does_not_start_is_its_own_status(folder, capsys):
     (folder / "mine.py").write_text("raise RuntimeError('no licence')")
     assert verify(folder) == 3
-    assert capsys.readouterr().err == "refopt: RuntimeError: no licence\n"
+    assert capsys.readouterr().err == (
+        f"refopt: the adapter {folder / 'mine.py'}:Mine did not start: RuntimeError: no licence\n"
+    )
 
 
 def test_a_peer_that_is_not_installed_says_what_to_install(folder, capsys, monkeypatch):
@@ -192,12 +195,15 @@ BAD = [
     (["run", "rosenbrock-2", "--optimizer", "fosi", "--base", "adam"], "must be at most 2"),
     (["run", "rosenbrock-2", "--optimizer", "fosi", "--base", "adm"], "Did you mean adam"),
     (["run", "rosenbrock-2", "--optimizer", "fosi", "--base", "adam", "--set", "base=1"], "base.NAME"),
+    (["run", "rosenbrock-2", "--optimizer", "fosi", "--base", "adm"], "`--base` is 'adm'"),
+    (["verify", "--json", "", "--only", "derivatives.along.L6.*"], "`--json` is ''"),
+    (["run", "rosenbrock-2", "--optimizer", "adam", "--trace", ""], "`--trace` is ''"),
     (["run", "rosenbrock-2", "--optimizer", "adam", "--trace", "/no/such/folder/t.npz"], "cannot be written"),
 ]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "word"), BAD, ids=[" ".join(arguments) or "nothing" for arguments, _ in BAD]
+    ("arguments", "word"), BAD, ids=[f"{' '.join(arguments)}: {word}" for arguments, word in BAD]
 )
 def test_bad_input_is_one_sentence_and_status_2(arguments, word, capsys):
     assert cli.main(arguments) == 2
@@ -282,3 +288,38 @@ def test_help_of_each_command_is_complete(capsys):
             cli.main([command, "--help"])
         assert caught.value.code == 0
         assert "usage: refopt" in capsys.readouterr().out
+
+
+def test_the_version_is_printed(capsys):
+    import refopt
+
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"refopt {refopt.__version__}\n"
+
+
+def test_an_unwritable_path_stops_before_the_run(tmp_path, capsys):
+    run = ["run", "quadratic-figure1", "--optimizer", "adam", "--trace", str(tmp_path)]
+    assert cli.main(run) == 2
+    assert not capsys.readouterr().out
+
+
+def test_a_closed_pipe_ends_without_a_traceback_and_keeps_the_status(folder):
+    command = [sys.executable, "-m", "refopt", "verify", "--adapter", f"{folder / 'mine.py'}:Wrong"]
+    command += ["--vectors", str(folder / "vectors")]
+    reading, writing = os.pipe()
+    os.close(reading)
+    found = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False, cwd=ROOT)
+    os.close(writing)
+    assert (found.returncode, found.stderr) == (1, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="writes to the device that is always full")
+def test_a_full_disk_is_one_sentence():
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "refopt", "problems"]
+        found = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=ROOT)
+    assert found.returncode == 1
+    assert found.stderr.startswith("refopt: the output cannot be written")
+    assert found.stderr.count("\n") == 1
