@@ -15,6 +15,7 @@ from refopt import Derivatives, load_problem, namespace
 from refopt.first_order import FIRST_ORDER, Adam, GradientDescent, HeavyBall
 from refopt.fosi import Fosi
 from refopt.iterate import Outcome, Trace, iterate, minimize
+from refopt.lanczos import lanczos
 from refopt.newton import COMPARATORS, CubicNewton, Newton, SaddleFreeNewton, SteepestDescent
 
 HOST = Lane("numpy", np, lambda values: values)
@@ -253,6 +254,18 @@ def test_a_hessian_that_is_not_finite_ends_the_run(optimizer):
     trace = minimize(f, optimizer, np.array([0.0]), max_steps=5)
     assert trace.outcome is Outcome.DIVERGED
     assert "At iteration 0 the Hessian" in trace.message
+
+
+def test_a_method_whose_product_is_not_finite_ends_the_run_as_diverged():
+    class Estimating(GradientDescent):
+        def step(self, f, theta, state):
+            if state.iteration == 2:
+                lanczos(lambda vector: vector * np.nan, theta, 2)
+            return super().step(f, theta, state)
+
+    trace = minimize(bowl(), Estimating(learning_rate=0.25), START, max_steps=9)
+    assert (trace.outcome, trace.iterations, len(trace)) == (Outcome.DIVERGED, 2, 2)
+    assert "At iteration 2 `hvp(vector)` holds nan in product 1" in trace.message
 
 
 def test_a_hessian_refused_for_another_reason_is_raised_to_the_caller():
