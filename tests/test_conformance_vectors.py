@@ -143,3 +143,25 @@ def test_the_shipped_vectors_are_sound(shipped):
 
 def test_every_operation_has_shipped_cases(shipped):
     assert {case.op for case in shipped.cases} == set(OPERATIONS)
+
+
+def test_a_file_that_is_not_listed_is_refused(tmp_path):
+    folder = handmade.write(tmp_path, HEAVY_BALL)
+    (folder / "first_order" / "stray.json").write_text("{}")
+    with pytest.raises(vectors.CorruptVectors, match=r"first_order/stray\.json is not listed"):
+        vectors.load(folder)
+
+
+def test_a_manifest_of_another_format_is_refused(tmp_path):
+    folder = handmade.write(tmp_path, HEAVY_BALL)
+    manifest = folder / "MANIFEST.json"
+    manifest.write_text(manifest.read_text().replace("refopt-vectors/1", "refopt-vectors/9"))
+    with pytest.raises(vectors.CorruptVectors, match="refopt-vectors/9"):
+        vectors.load(folder)
+
+
+@pytest.mark.parametrize("condition", [-1.0, "nan", "inf", True, [1.0, -2.0]])
+def test_a_condition_is_a_finite_number_from_0_on(tmp_path, condition):
+    entry = altered(["expect", "direction", "condition"], condition, HEAVY_BALL)
+    with pytest.raises(vectors.CorruptVectors, match="condition"):
+        vectors.load(handmade.write(tmp_path, entry))

@@ -56,10 +56,17 @@ def _array_problems(expectation: Mapping[str, Any]) -> Iterable[str]:
         if not all(0 < float(x) < math.inf for x in (numbers if isinstance(numbers, list) else [numbers])):
             yield f"whose {name} is not positive and finite."
     condition = expectation.get("condition", 1)
+    numbers = condition if isinstance(condition, list) else [condition]
+    if not all(_is_number(x) and 0 <= x < math.inf for x in numbers):
+        yield "whose condition is not made of finite numbers from 0 on."
     if isinstance(condition, list) and (
         expectation.get("axis") != "step" or len(condition) != value["shape"][0]
     ):
         yield "whose condition is not one number per step."
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, (int, float)) and not isinstance(x, bool)
 
 
 def _subspace_problems(expectation: Mapping[str, Any]) -> Iterable[str]:

@@ -84,7 +84,12 @@ def load(folder: Traversable) -> VectorSet:
         isinstance(entry, Mapping) and {"sha256", "cases"} <= entry.keys() for entry in files.values()
     ):
         raise CorruptVectors(f"{MANIFEST} lists a file without `sha256` or `cases`.")
+    if manifest.get("format") != FORMAT:
+        raise CorruptVectors(
+            f"{MANIFEST} has the format {manifest.get('format')!r}, {FORMAT!r} is understood."
+        )
     _check_digest(manifest)
+    _check_listed(folder, files)
     cases: dict[str, Case] = {}
     for path, listed in files.items():
         content = _bytes(folder, path)
@@ -107,6 +112,14 @@ def _check_digest(manifest: Mapping[str, Any]) -> None:
     listed = "".join(f"{entry['sha256']}  {path}\n" for path, entry in manifest["files"].items())
     if hashlib.sha256(listed.encode()).hexdigest() != manifest.get("root_sha256"):
         raise CorruptVectors(f"{MANIFEST} was changed: its `root_sha256` is not that of the files it lists.")
+
+
+def _check_listed(folder: Traversable, files: Mapping[str, Any]) -> None:
+    for part in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        for entry in sorted(part.iterdir(), key=lambda entry: entry.name) if part.is_dir() else ():
+            path = f"{part.name}/{entry.name}"
+            if entry.name.endswith(".json") and path not in files:
+                raise CorruptVectors(f"{path} is not listed in {MANIFEST}.")
 
 
 def _bytes(folder: Traversable, path: str) -> bytes:
