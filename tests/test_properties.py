@@ -339,3 +339,19 @@ def test_states_have_the_fields_of_their_optimizer(refopt_adapter):
 
     violation = strategies.find_violation(check, refopt_adapter, strategies.optimizer_states("adam", 3), 50)
     assert violation is None, violation
+
+
+@pytest.mark.parametrize("adapter", [3, None, "reference", Reference])
+def test_what_is_no_adapter_is_refused_with_a_sentence(adapter):
+    with pytest.raises(TypeError, match=r"`adapter` is .* operations as methods"):
+        run_properties(adapter)
+
+
+def test_an_answer_that_is_no_dictionary_is_named():
+    class Silent:
+        def lanczos_steps(self, n, largest, smallest):
+            return None
+
+    (result,) = run_properties(Silent(), names=("lanczos-steps",), examples=1)
+    assert result.outcome == "raised"
+    assert "`lanczos_steps` returned NoneType, a dictionary is expected" in result.sentence

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from refopt.conformance.adapter import Adapter, Skip, capabilities
+from refopt.conformance.ops import OPERATIONS
 from refopt.properties import convergence, counts, preconditioner, spectral, splitting
 from refopt.properties.samples import Quadratic, RunSample
 
@@ -146,11 +147,14 @@ def run_properties(
         One result per property. A property whose operation the adapter lacks is skipped.
 
     Raises:
+        TypeError: the adapter is a class, or has no operation at all.
         ValueError: a name is unknown.
         ImportError: Hypothesis is not installed.
     """
     from refopt.properties import strategies
 
+    if isinstance(adapter, type) or not any(_supports(adapter, name) for name in OPERATIONS):
+        raise TypeError(f"`adapter` is {adapter!r}; it must be an object with operations as methods.")
     known = {entry.name: entry for entry in PROPERTIES}
     unknown = [name for name in names if name not in known]
     if unknown:

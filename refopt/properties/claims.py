@@ -7,6 +7,7 @@ answer is from what a lemma promises, and raises `PropertyViolation` when it is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,10 @@ def require_array(answer: Any, quantity: str, shape: tuple[int, ...], sample: ob
 
 def ask(adapter: Any, operation: str, **inputs: Any) -> dict[str, Any]:
     """Calls an operation of the adapter and returns its quantities by dotted name."""
-    return flatten(getattr(adapter, operation)(**inputs))
+    answer = getattr(adapter, operation)(**inputs)
+    if not isinstance(answer, Mapping):
+        raise TypeError(f"`{operation}` returned {type(answer).__name__}, a dictionary is expected.")
+    return flatten(answer)
 
 
 def run_values(answer: Any, quadratic: Any, steps: int, sample: object) -> np.ndarray:
