@@ -65,7 +65,7 @@ def test_a_failure_says_where_how_far_and_how_to_repeat_it(folder, capsys):
     out = " ".join(capsys.readouterr().out.split())
     assert "fail first_order.base_step.L3.byhand: `theta_next` deviates" in out
     # theta = (1, 2) for (0.75, 2.125): 0.25 / 2^-53 = 2.25e15; 0.25 of the scale 1 is 0.6 digits.
-    assert "entry [0]: ratio 2.25e+15 (allowed 30), 0.6 digits" in out
+    assert "entry [0]: ratio 2.25e+15 (allowed 30), 0.6 digits; given 1, expected 0.75" in out
     assert "worked out in a comment" in out
     assert "ByHand: a number somebody can check with a pencil" in out
     command = f"refopt verify --adapter {folder / 'mine.py'}:Wrong --vectors {folder / 'vectors'} --only"

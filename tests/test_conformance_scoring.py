@@ -175,6 +175,7 @@ def test_the_first_deviating_step_is_reported():
     assert verdict(DIRECTIONS, Reply("ok", {"directions": right})).verdict == "pass"
     found = verdict(DIRECTIONS, Reply("ok", {"directions": np.array([[-1.0], [3.0], [-2.0]])}))
     assert (found.first, found.quantities["directions"].step) == ("directions", 1)
+    assert (found.quantities["directions"].given, found.quantities["directions"].expected) == (3.0, 2.0)
 
 
 def test_the_earliest_step_comes_before_the_order_of_quantities():

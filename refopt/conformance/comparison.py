@@ -46,7 +46,10 @@ def compare_array(expectation: Expectation, given: Any, dtype: str, wide: bool =
     assert found.step is not None, "a failed judgement names its step"
     shape = expected.high.shape[1:] if by_step else expected.high.shape
     where = np.unravel_index(int(np.argmax(error[found.step])), shape)
-    return found._replace(step=found.step if by_step else None, position=tuple(int(i) for i in where))
+    position = tuple(int(i) for i in where)
+    at = (found.step, *position) if by_step else position
+    found = found._replace(given=float(given[at]), expected=float(expected.high[at]))
+    return found._replace(step=found.step if by_step else None, position=position)
 
 
 def compare_subspace(expectation: Expectation, given: Any, dtype: str, wide: bool = False) -> Comparison:

@@ -34,6 +34,8 @@ class Comparison(NamedTuple):
         reason: on a failure, one sentence that says what is wrong, without its subject.
         step: first iteration that deviates, for quantities with an axis of steps.
         position: index of the largest deviation (in that step).
+        given: the number there, where an array deviates.
+        expected: the number that is expected there.
     """
 
     passed: bool
@@ -43,6 +45,8 @@ class Comparison(NamedTuple):
     reason: str = ""
     step: int | None = None
     position: tuple[int, ...] | None = None
+    given: float | None = None
+    expected: float | None = None
 
 
 class Reference(NamedTuple):

@@ -243,4 +243,5 @@ def describe(found: Any) -> str:
     if found.ratio is None:
         return found.reason + where
     measured = f"ratio {found.ratio:.3g} (allowed {found.threshold:g}), {found.digits:.1f} digits"
-    return f"{found.reason.rstrip('.')}{where}: {measured}"
+    numbers = "" if found.given is None else f"; given {found.given:.17g}, expected {found.expected:.17g}"
+    return f"{found.reason.rstrip('.')}{where}: {measured}{numbers}"
