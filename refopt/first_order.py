@@ -160,12 +160,11 @@ class Adam(FirstOrder):
 
     def direction(self, gradient: Array, theta: Array, state: MomentsState) -> Direction:
         """-eta m^ / (sqrt(v^) + epsilon), and the next state."""
-        t, m, v = state
+        t, m, v = int(state.iteration), state.first_moment, state.second_moment  # a power of NumPy's t widens
         m = self.beta1 * m + (1.0 - self.beta1) * gradient
         v = self.beta2 * v + (1.0 - self.beta2) * gradient**2
-        left1, left2 = float(self.beta1 ** (t + 1)), float(self.beta2 ** (t + 1))  # t may be a NumPy integer
-        m_hat = m / (1.0 - left1)
-        root = namespace(gradient).sqrt(v / (1.0 - left2))
+        m_hat = m / (1.0 - self.beta1 ** (t + 1))
+        root = namespace(gradient).sqrt(v / (1.0 - self.beta2 ** (t + 1)))
         d = -rate_at(self.learning_rate, t) * m_hat / (root + self.epsilon)
         return Direction(d, MomentsState(t + 1, m, v))
 
