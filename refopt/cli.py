@@ -149,7 +149,7 @@ def verify_command(options: argparse.Namespace) -> int:
     try:
         _write(report, options.json)
         sys.stdout.flush()
-    except BrokenPipeError:  # `refopt verify | head`: the verdict stands all the same
+    except (BrokenPipeError, SystemExit):  # rich turns the first into the second; the verdict stands
         _silence()
     return status
 

@@ -305,14 +305,15 @@ def test_an_unwritable_path_stops_before_the_run(tmp_path, capsys):
     assert not capsys.readouterr().out
 
 
-def test_a_closed_pipe_ends_without_a_traceback_and_keeps_the_status(folder):
-    command = [sys.executable, "-m", "refopt", "verify", "--adapter", f"{folder / 'mine.py'}:Wrong"]
+@pytest.mark.parametrize(("adapter", "status"), [("Mine", 0), ("Wrong", 1)])
+def test_a_closed_pipe_ends_without_a_traceback_and_keeps_the_status(folder, adapter, status):
+    command = [sys.executable, "-m", "refopt", "verify", "--adapter", f"{folder / 'mine.py'}:{adapter}"]
     command += ["--vectors", str(folder / "vectors")]
     reading, writing = os.pipe()
     os.close(reading)
     found = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False, cwd=ROOT)
     os.close(writing)
-    assert (found.returncode, found.stderr) == (1, "")
+    assert (found.returncode, found.stderr) == (status, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="writes to the device that is always full")
