@@ -120,10 +120,8 @@ class TracedEngine:
 
         def dependent(x: Array) -> Array:
             value = self.traced(x)
-            if not isbox(value):
-                raise _Constant(
-                    value
-                )  # autograd would warn, and silencing it costs more than a loop can bear
+            if not isbox(value):  # autograd would warn, and silencing it costs more than a loop can bear
+                raise _Constant(value)
             return value
 
         try:

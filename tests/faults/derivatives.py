@@ -206,8 +206,8 @@ DERIVATIVE_FAULTS = (
         (
             change(
                 ENGINES,
-                "return value_out, like_theta(vjp(vspace(value).ones()), theta)",
-                "return value_out, like_theta(vjp(vspace(value).ones()).astype('float32'), theta)",
+                "return scalar(value, theta), like_theta(vjp(vspace(value).ones()), theta)",
+                "return scalar(value, theta), like_theta(vjp(vspace(value).ones()).astype('float32'), theta)",
             ),
         ),
     ),
