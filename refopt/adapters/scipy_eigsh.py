@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import scipy
-from scipy.sparse.linalg import LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from refopt.conformance.adapter import Adapter
 
@@ -40,6 +40,9 @@ class ScipyEigsh(Adapter):
 def _end(operator: Any, start: np.ndarray, which: str, count: int) -> tuple[np.ndarray, np.ndarray]:
     if count == 0:
         return np.zeros(0, start.dtype), np.zeros((operator.shape[0], 0), start.dtype)
-    values, vectors = eigsh(operator, k=count, which=which, v0=start)
+    try:
+        values, vectors = eigsh(operator, k=count, which=which, v0=start)
+    except ArpackError as error:  # a RuntimeError by class, but deliberate: a refusal
+        raise ValueError(str(error)) from error
     order = np.argsort(-values)
     return values[order], vectors[:, order]

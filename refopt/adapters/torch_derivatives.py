@@ -29,8 +29,10 @@ class TorchDerivatives(Adapter):
     def derivatives(self, problem, theta, vector):
         """Value, gradient and Hessian product."""
         f, theta = self._objective(problem), torch.as_tensor(theta)
-        tangents = jvp(grad(f), (theta,), (torch.as_tensor(vector),))
-        gradient, product = tangents[0], tangents[1]
+        try:
+            gradient, product = jvp(grad(f), (theta,), (torch.as_tensor(vector),))[:2]
+        except RuntimeError as error:  # how torch refuses sizes that do not fit
+            raise ValueError(str(error)) from error
         return {"value": f(theta).numpy(), "gradient": gradient.numpy(), "hvp": product.numpy()}
 
     def along(self, problem, theta, direction, order):
