@@ -93,9 +93,7 @@ def _check_like(path: str, part: Any, fresh: Any, theta: Array) -> None:
             _check_like(f"{path}.{name}", own, other, theta)
     elif isinstance(fresh, int) and not isinstance(fresh, bool):  # iterations, and counts of a spectrum
         check_count(path, part, 0)
-    elif (
-        getattr(fresh, "shape", None) == theta.shape
-    ):  # of theta's kind; a spectrum's parts have other shapes
+    elif getattr(fresh, "shape", None) == theta.shape:  # a spectrum's parts have other shapes
         check_real_vector(path, part, theta.shape[0])
         if part.dtype != fresh.dtype:
             raise TypeError(f"`{path}` has dtype {dtype_name(part)}; it must be {dtype_name(fresh)}")
