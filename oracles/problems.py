@@ -17,6 +17,7 @@ from mpmath import mp, mpf
 from oracles import classifiers, families
 from oracles.bases import Basis, draws, make_basis
 from oracles.network import Network
+from oracles.polynomial import Polynomial
 from oracles.precision import PERTURBATION, Matrix, Number, Vector, floats, numbers
 from oracles.quadratic import Quadratic, make_eigenvalues
 
@@ -159,6 +160,11 @@ def _quadratic(content: dict[str, Any]) -> Quadratic:
     return Quadratic(n, linear, spectral=(make_eigenvalues(n, data["eigenvalues"]), _basis(content)))
 
 
+def _polynomial(content: dict[str, Any]) -> Polynomial:
+    data = content["data"]
+    return Polynomial(numbers(data["coefficients"]), data["exponents"])
+
+
 def _log_cosh(content: dict[str, Any]) -> families.Separable:
     data, basis = content["data"], _basis(content)
     triples = zip(
@@ -207,6 +213,7 @@ FAMILIES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "rosenbrock": lambda content: families.Rosenbrock(),
     "beale": lambda content: families.Beale(),
     "himmelblau": lambda content: families.Himmelblau(),
+    "polynomial": _polynomial,
     "log_cosh": _log_cosh,
     "matched_cubic": _matched_cubic,
     "logistic": _logistic,
@@ -217,6 +224,7 @@ FAMILIES: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 KEYS = {
     "quadratic": {"matrix", "eigenvalues", "basis", "linear"},
+    "polynomial": {"coefficients", "exponents"},
     "log_cosh": {"amplitudes", "rates", "curvatures", "basis"},
     "matched_cubic": {"slopes", "curvatures", "lipschitz", "shifts", "basis"},
     "logistic": {"features", "labels", "decay"},

@@ -116,6 +116,26 @@ def _fixed(formula: Callable[..., Any], *, exactly: int | None = None) -> Callab
     return build
 
 
+def _polynomial(data: Table, n: int) -> Built:
+    coefficients = data.numbers("coefficients")
+    given = data.take("exponents", "be a list of rows")
+    if not isinstance(given, list) or len(given) != len(coefficients):
+        count = len(given) if isinstance(given, list) else "no"
+        data.refuse(
+            "exponents", f"has {count} rows", f"have one for each of {len(coefficients)} coefficients"
+        )
+    exponents = tuple(tuple(_exponents(data, j, row, n)) for j, row in enumerate(given))
+    return Built(objectives.polynomial, {"coefficients": coefficients}, {"exponents": exponents})
+
+
+def _exponents(data: Table, j: int, row: Any, n: int) -> list[int]:
+    """One row of exponents, n integers of at least 0."""
+    whole = isinstance(row, list) and all(type(power) is int and power >= 0 for power in row)
+    if not whole or len(row) != n:
+        data.refuse(f"exponents[{j}]", f"is {row!r}", f"be {n} integers of at least 0")
+    return row
+
+
 def _axes(basis: Basis) -> dict[str, np.ndarray]:
     return {} if basis.is_identity else {"axes": np.ascontiguousarray(basis.dense().T)}
 
@@ -214,6 +234,7 @@ FAMILIES: dict[str, Callable[[Table, int], Built]] = {
     "rosenbrock": _fixed(objectives.rosenbrock),
     "beale": _fixed(objectives.beale, exactly=2),
     "himmelblau": _fixed(objectives.himmelblau, exactly=2),
+    "polynomial": _polynomial,
     "log_cosh": _log_cosh,
     "matched_cubic": _matched_cubic,
     "logistic": _logistic,

@@ -62,6 +62,25 @@ def himmelblau(theta: Array) -> Array:
     return (x**2 + y - 11) ** 2 + (x + y**2 - 7) ** 2
 
 
+def polynomial(theta: Array, coefficients: Array, exponents: tuple[tuple[int, ...], ...]) -> Array:
+    """Polynomial sum_j c_j prod_i theta_i^e_ji.
+
+    Args:
+        theta: (n,).
+        coefficients: c, (m,).
+        exponents: e, m tuples of n integers, each at least 0.
+    """
+    xp = namespace(theta)
+    value = xp.sum(theta) * 0.0  # a polynomial without a variable still depends on theta's library and dtype
+    for j, powers in enumerate(exponents):
+        term = coefficients[j]
+        for i, power in enumerate(powers):
+            if power > 0:  # x^0 would ask for the derivative of a constant, x^1 is x itself
+                term = term * (theta[i] if power == 1 else theta[i] ** power)
+        value = value + term
+    return value
+
+
 def log_cosh(
     theta: Array, amplitudes: Array, rates: Array, curvatures: Array | None = None, axes: Array | None = None
 ) -> Array:

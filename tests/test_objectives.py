@@ -80,6 +80,20 @@ def test_himmelblau():
     check(derivatives(objectives.himmelblau), [0, 0], 170, [-14, -22], products)
 
 
+def test_polynomial():
+    # f = 2 x^3 y - y^2 + 5 at (2, 3): 48 - 9 + 5; gradient (6 x^2 y, 2 x^3 - 2 y) = (72, 10);
+    # H = [[12 x y, 6 x^2], [6 x^2, -2]] = [[72, 24], [24, -2]].
+    data = {"coefficients": [2.0, -1.0, 5.0], "exponents": ((3, 1), (0, 2), (0, 0))}
+    f = derivatives(objectives.polynomial, **data)
+    check(f, [2, 3], 44, [72, 10], [([1, 0], [72, 24]), ([0, 1], [24, -2])])
+    check(f, [0, 0], 5, [0, 0], [([1, 1], [0, -2])])  # a power of 0 is no trouble
+
+
+def test_a_constant_polynomial_has_zero_derivatives():
+    f = derivatives(objectives.polynomial, coefficients=[4.0], exponents=((0, 0),))
+    check(f, [1, 2], 4, [0, 0], [([1, 1], [0, 0])])
+
+
 def test_log_cosh_at_zero_and_at_log_2():
     # log cosh(log 2) = log 1.25, tanh(log 2) = 0.6, sech^2 = 0.64. f = 3 log cosh(2 x) + 5 x^2 / 2 at
     # x = log(2)/2: f' = 3 * 2 * 0.6 + 5 x, f'' = 3 * 4 * 0.64 + 5; at x = 0: f'' = 3 * 4 + 5.

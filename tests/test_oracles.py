@@ -94,6 +94,16 @@ def test_rosenbrock_by_hand():
     assert problem.hessian(theta) == [numbers([402.0, 400.0]), numbers([400.0, 200.0])]
 
 
+def test_a_polynomial_by_hand():
+    # f = (x^2 + y^2)/2 + x^2 y at (1, 2): 4.5; g = (x + 2 x y, y + x^2); H = [[1 + 2y, 2x], [2x, 1]];
+    # along (1, 1): f(1 + t, 2 + t) = 4.5 + 8 t + 5 t^2 + t^3
+    problem, theta = problems.load("polynomial-valley-2"), numbers([1.0, 2.0])
+    assert close(problem.value(theta), mpf(9) / 2)
+    assert close(problem.gradient(theta), numbers([5.0, 3.0]))
+    assert problem.hessian(theta) == [numbers([5.0, 2.0]), numbers([2.0, 1.0])]
+    assert close(problem.along(theta, numbers([1.0, 1.0]), 4), numbers([4.5, 8.0, 10.0, 6.0, 0.0]))
+
+
 def test_himmelblau_and_beale_at_their_minimisers():
     # Himmelblau at (3, 2): both residuals vanish, H = 2 J'J with J = [[2x, 1], [1, 2y]] = [[6, 1], [1, 4]]
     himmelblau = problems.load("himmelblau")

@@ -291,6 +291,24 @@ def change(name: str, old: str, new: str, folder: Path) -> Path:
             "a network of 17 parameters; it must describe 18 parameters",
         ),
         ("tanh-network-18", '"tanh"', '"sine"', "`data.activation` is 'sine'; it must be 'tanh' or 'relu'"),
+        (
+            "polynomial-valley-2",
+            "[2, 0], [0, 2], [2, 1]]",
+            "[2, 0], [0, 2]]",
+            "`data.exponents` has 2 rows; it must have one for each of 3 coefficients",
+        ),
+        (
+            "polynomial-valley-2",
+            "[2, 1]]",
+            "[2, -1]]",
+            "`data.exponents[2]` is [2, -1]; it must be 2 integers of at least 0",
+        ),
+        (
+            "polynomial-valley-2",
+            "[2, 1]]",
+            "[2, 1.0]]",
+            "`data.exponents[2]` is [2, 1.0]; it must be 2 integers of at least 0",
+        ),
         ("autoencoder-22", '"features"', '"inputs"', "`data.targets` is the string 'inputs'; it must be"),
         (
             "matched-cubic-3",

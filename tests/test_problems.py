@@ -15,7 +15,7 @@ from refopt.problems import list_problems, load_problem
 from refopt.resources import problems_directory
 
 NAMES = [name for name in list_problems() if not name.startswith("digits")]  # those need scikit-learn
-NONCONVEX = {"rosenbrock", "beale", "himmelblau", "matched_cubic", "network"}
+NONCONVEX = {"rosenbrock", "beale", "himmelblau", "polynomial", "matched_cubic", "network"}
 
 
 @functools.lru_cache(maxsize=8)

@@ -139,6 +139,16 @@ def himmelblau(xp: Any, constant: Constant, n: int, data: Mapping[str, Any]) -> 
     return lambda t: (t[0] ** 2 + t[1] - 11) ** 2 + (t[0] + t[1] ** 2 - 7) ** 2
 
 
+def polynomial(xp: Any, constant: Constant, n: int, data: Mapping[str, Any]) -> Objective:
+    """Sum of coefficients times products of powers."""
+    terms = list(zip(data["coefficients"], data["exponents"], strict=True))
+
+    def f(theta: Any) -> Any:
+        return sum(c * math.prod(theta[i] ** e for i, e in enumerate(row) if e) for c, row in terms)
+
+    return f
+
+
 def log_cosh(xp: Any, constant: Constant, n: int, data: Mapping[str, Any]) -> Objective:
     """Sum of a log cosh(r u) + h u^2 / 2, u = Q' theta."""
     a, r = constant(data["amplitudes"]), constant(data["rates"])
@@ -220,6 +230,7 @@ FAMILIES: Mapping[str, Callable[..., Objective]] = {
         rosenbrock,
         beale,
         himmelblau,
+        polynomial,
         log_cosh,
         matched_cubic,
         logistic,
