@@ -35,8 +35,8 @@ ints is an exact list, not an array: write 1.0. Cases with dtype="float32" need 
 represents.
 
 *`compute(inputs)`* gets the same dict with every float as an `mpf`, arrays as nested lists of `mpf`, ints,
-bools, strings and None untouched, and `inputs["problem"]` (a problem id among the inputs) as an
-`oracles.problems.Problem`. It returns a dict of quantities in computing order: `mpf`, nested lists of `mpf`,
+bools, strings and None untouched, and `inputs["problem"]` (a problem id among the inputs; likewise
+`curvature_problem`) as an `oracles.problems.Problem`. It returns a dict of quantities in computing order: `mpf`, nested lists of `mpf`,
 or, for exact quantities, int, bool, str or a list of them. Names that start with `_` are scaffolding (scales,
 clusters) and are not frozen. It is called at 50 and at 80 digits and on perturbed inputs, so it draws nothing
 at random and holds no precision of its own. States come back as "state.velocity", "state.base.first_moment",

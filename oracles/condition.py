@@ -23,6 +23,7 @@ from oracles.precision import (
 )
 
 UNIT = mpf(2) ** PERTURBATION
+PROBLEMS = frozenset({"problem", "curvature_problem"})  # inputs that name a problem
 
 
 def realize(value: Any) -> Any:
@@ -46,8 +47,8 @@ def _nested(shape: tuple[int, ...], values: list[Any]) -> Any:
 def inputs_of(case: Case) -> dict[str, Any]:
     """Return the inputs of a case as numbers, the problem loaded."""
     inputs = realize(dict(case.inputs))
-    if "problem" in inputs:
-        inputs["problem"] = problems.load(inputs["problem"])
+    for name in PROBLEMS & inputs.keys():
+        inputs[name] = problems.load(inputs[name])
     return inputs
 
 
@@ -67,10 +68,10 @@ def perturbed(case: Case, rng: Random) -> dict[str, Any]:
     if unknown:
         raise ValueError(f"`perturb` of {case.id} names {sorted(unknown)}, which are not inputs.")
     for name in inputs:
-        if name == "problem" and "eigenvalues" in allowed:
+        if name in PROBLEMS and "eigenvalues" in allowed:
             inputs[name] = inputs[name].rescaled(rng)
         elif name in allowed:
-            inputs[name] = inputs[name].perturbed(rng) if name == "problem" else _moved(inputs[name], rng)
+            inputs[name] = inputs[name].perturbed(rng) if name in PROBLEMS else _moved(inputs[name], rng)
     return inputs
 
 

@@ -36,11 +36,8 @@ def summary_case(
     problem = problems.load(name)
     single = dtype == "float32"
     theta = [round_float32(x) if single else x for x in problem.start(start)]
-    chosen = direction
-    if direction == "draws":
-        chosen = draws(107, problem.n)
-    elif direction == "gradient":
-        chosen = floats(problem.gradient(numbers(theta)))
+    named = {"draws": draws(107, problem.n), "gradient": floats(problem.gradient(numbers(theta)))}
+    chosen = named[direction] if isinstance(direction, str) else direction
     return Case(
         id=f"summary.summary.L1.{what}",
         op="summary",
