@@ -36,11 +36,11 @@ represents.
 
 *`compute(inputs)`* gets the same dict with every float as an `mpf`, arrays as nested lists of `mpf`, ints,
 bools, strings and None untouched, and `inputs["problem"]` (a problem id among the inputs; likewise
-`curvature_problem`) as an `oracles.problems.Problem`. It returns a dict of quantities in computing order: `mpf`, nested lists of `mpf`,
-or, for exact quantities, int, bool, str or a list of them. Names that start with `_` are scaffolding (scales,
-clusters) and are not frozen. It is called at 50 and at 80 digits and on perturbed inputs, so it draws nothing
-at random and holds no precision of its own. States come back as "state.velocity", "state.base.first_moment",
-...
+`curvature_problem`) as an `oracles.problems.Problem`. It returns a dict of quantities in computing order:
+`mpf`, nested lists of `mpf`, or, for exact quantities, int, bool, str or a list of them. Names that start
+with `_` are scaffolding (scales, clusters) and are not frozen. It is called at 50 and at 80 digits and on
+perturbed inputs, so it draws nothing at random and holds no precision of its own. States come back as
+"state.velocity", "state.base.first_moment", ...
 
 *Rules* say how a quantity is compared, one for each quantity that does not start with `_`: `Close` for arrays
 and scalars by test ratio, `Subspace` for eigenvectors, `Exact` for integers, booleans, strings and lists of
