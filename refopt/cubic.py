@@ -46,31 +46,54 @@ EPS = 2.0**-52
 MOST_ITERATIONS = 200  # bisection alone ends in about 110
 
 
-class CubicSolution(NamedTuple):
-    """A global minimizer of the cubic model; the last three fields, its certificate, are rounding errors.
+class Certificate(NamedTuple):
+    """How far a point is from the conditions of a global minimizer; every number is relative, 0 is best.
 
     Attributes:
-        minimizer: eta, (S,).
-        other: the mirrored minimizer, (S,); `minimizer` itself where it is unique.
-        value: T(eta), at most 0 but for rounding.
-        radius: r = |D eta|.
-        hard_case: whether G(r) is singular and minimizers fill a sphere (two points for `nullity` 1).
-        nullity: dimension of the null space of G(r).
-        stationarity: |G(r) eta - g| relative to the terms in it, measured in x = E eta.
+        stationarity: |G(r) eta - g| relative to the terms in it, each variable in its own scale.
         radius_defect: ||D eta| - r| / r.
-        negative_curvature: how far G(r) is from positive semidefinite: the negative part of the smallest
-            eigenvalue of D^-1 G(r) D^-1, relative to its largest.
+        negative_curvature: how far G(r) is from positive semidefinite.
+        duality_gap: T(eta) - q(rho) relative to the larger of |T(eta)| and |q(rho)|, where
+            q(rho) = -g'G(rho)^-1 g/2 - lam rho^3/12 <= min T for every rho >= 0 with G(rho) positive
+            definite; so it bounds T(eta) - min T.
     """
 
-    minimizer: Array
-    other: Array
-    value: float
-    radius: float
-    hard_case: bool
-    nullity: int
     stationarity: float
     radius_defect: float
     negative_curvature: float
+    duality_gap: float
+
+    def holds(self, tolerance: float = 1e-10) -> bool:
+        """Whether all four numbers are at most `tolerance`."""
+        return all(part <= tolerance for part in self)
+
+
+class CubicSolution(NamedTuple):
+    """A global minimizer of the cubic model.
+
+    Attributes:
+        minimizer: eta, (S,); None where the model is unbounded.
+        others: further minimizers: the mirrored one where there are two, else none.
+        status: "unique", "two", "sphere", "subspace" (an affine set) or "unbounded".
+        dimension: of the set of minimizers; 0 for one or two points.
+        value: T(eta), at most 0 but for rounding; -inf where the model is unbounded.
+        radius: r = |D eta|; None where the model is unbounded.
+        witness: v, (S,), with T(start + s v) -> -inf as s -> inf; None where bounded.
+        witness_start: (S,), the start of that ray, 0 but for the coupling kind; None where bounded.
+        unbounded_by: "curvature", "linear" or "coupling"; None where bounded.
+        certificate: of the float64 minimizer; None where the model is unbounded.
+    """
+
+    minimizer: Array | None
+    others: tuple[Array, ...]
+    status: str
+    dimension: int
+    value: float
+    radius: float | None
+    witness: Array | None
+    witness_start: Array | None
+    unbounded_by: str | None
+    certificate: Certificate | None
 
 
 class _Scaled(NamedTuple):
@@ -118,15 +141,18 @@ def cubic_minimizer(H: Array, g: Array, lam: float, scales: Array | None = None)
     radius = m * scaled.rho / (lam / 2) ** (1 / 3)
     certificate = _certificate(H64, g64, e, float(lam), eta, radius)
     low, high = (_number(mu[k]) + scaled.rho for k in (0, n - 1))
+    several = scaled.y != scaled.mirrored
     return CubicSolution(
         xp.astype(eta, g.dtype),
-        xp.astype(other, g.dtype),
+        (xp.astype(other, g.dtype),) if several and scaled.nullity == 1 else (),
+        "unique" if not several else "two" if scaled.nullity == 1 else "sphere",
+        scaled.nullity - 1 if several else 0,
         _number(xp.sum(eta * (xp.matmul(H64, eta) / 2 - g64))) + lam * radius**3 / 6,
         radius,
-        scaled.y != scaled.mirrored,
-        scaled.nullity,
-        *certificate,
-        max(0.0, -low / high) if high else 0.0,
+        None,
+        None,
+        None,
+        Certificate(*certificate, max(0.0, -low / high) if high else 0.0, 0.0),
     )
 
 
