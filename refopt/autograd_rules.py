@@ -46,7 +46,7 @@ def _mean_rule(ans: Array, x: Array, axis: Any = None, keepdims: bool = False, *
     return lambda g: _spread(g / count, x, axis)
 
 
-def _chosen(ans: Array, x: Array, axis: Any) -> Array:
+def chosen(ans: Array, x: Array, axis: Any) -> Array:
     """Where x attains its extreme value, shared equally among ties, in the dtype of x."""
     dtype = anp.result_type(x)
     mask = (x == _spread(ans, x, axis)).astype(dtype)
@@ -54,13 +54,13 @@ def _chosen(ans: Array, x: Array, axis: Any) -> Array:
 
 
 def _extreme_rule(ans: Array, x: Array, axis: Any = None, keepdims: bool = False, **_: Any) -> Callable:
-    return lambda g: _spread(g, x, axis) * _chosen(ans, x, axis)
+    return lambda g: _spread(g, x, axis) * chosen(ans, x, axis)
 
 
 def _extreme_forward(
     g: Array, ans: Array, x: Array, axis: Any = None, keepdims: bool = False, **_: Any
 ) -> Array:
-    return anp.sum(g * _chosen(ans, x, axis), axis=axis, keepdims=keepdims)
+    return anp.sum(g * chosen(ans, x, axis), axis=axis, keepdims=keepdims)
 
 
 defvjp(anp.sum, _sum_rule)

@@ -1,0 +1,113 @@
+"""Truncated power series of arrays: primitives recorded at the point, and the sums that rules are made of.
+
+A *series* is a tuple of the coefficients (a_0, ..., a_d) of a_0 + a_1 t + ... + a_d t^d, arrays of one shape;
+what lies beyond its end is zero, to whatever order the work is done. A constant is a series of length one,
+so that zeros known from the structure are neither stored nor multiplied, and a polynomial of degree d costs
+no more at order 10 than at order d.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import autograd.numpy.numpy_wrapper as anp
+
+Series = tuple[Any, ...]
+
+
+class NoTaylorRule(NotImplementedError):
+    """The objective uses a primitive in a way that Taylor mode has no rule for; the message names it."""
+
+
+class Recorded:
+    """One primitive as it was called at the point.
+
+    Attributes:
+        fun: autograd's primitive.
+        value: its result at the point.
+        args: its positional arguments, traced ones replaced by their values.
+        kwargs: its keyword arguments.
+        argnums: the positions of the traced arguments.
+        sources: for each of them the number of its step; 0 is the point itself.
+    """
+
+    __slots__ = ("_kept", "argnums", "args", "fun", "kwargs", "sources", "value")
+
+    def __init__(self, node: Any, sources: tuple[int, ...]) -> None:
+        self.fun, self.value, self.args, self.kwargs = node.fun, node.value, node.args, node.kwargs
+        self.argnums, self.sources = node.argnums, sources
+        self._kept: dict[Any, Any] = {}
+
+    def once(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What `make` gives, computed at the first replay that asks for it: it depends on the point alone."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+    def operands(self, series: Sequence[Series]) -> list[Series]:
+        """A series for every positional argument, those that are not traced as constants."""
+        found: list[Series] = [(argument,) for argument in self.args]
+        for argnum, given in zip(self.argnums, series, strict=True):
+            found[argnum] = given
+        return found
+
+
+def total(terms: Iterable[Any]) -> Any:
+    """The sum of fresh arrays of one shape, in the memory of the first; None where there are none."""
+    result = None
+    for term in terms:
+        if result is None:
+            result = term
+        else:
+            result += term
+    return result
+
+
+def convolution(a: Series | list, b: Series | list, k: int) -> Any:
+    """Coefficient k of the product, sum_j a_j b_{k-j}, None where it is zero."""
+    return total(a[j] * b[k - j] for j in _indices(a, b, k, 0, k))
+
+
+def square_coefficient(a: Series | list, k: int, sign: int = 1) -> Any:
+    """Coefficient k of the square, times the sign: both a_j a_{k-j} and a_{k-j} a_j by one product."""
+    result = total(a[j] * a[k - j] for j in _indices(a, a, k, 0, (k - 1) // 2))
+    if result is not None:
+        result *= 2 * sign
+    if k % 2 or k // 2 >= len(a):
+        return result
+    middle = a[k // 2] * a[k // 2]
+    if result is None:
+        return middle if sign > 0 else -middle
+    if sign > 0:
+        result += middle
+    else:
+        result -= middle
+    return result
+
+
+def weighted(a: Series | list, b: Series | list, k: int, last: int) -> Any:
+    """The sum over j = 1 to `last` of (j/k) a_j b_{k-j}: coefficient k - 1 of a' b, divided by k."""
+    return total(_scaled(a[j] * b[k - j], j, k) for j in _indices(a, b, k, 1, last))
+
+
+def _scaled(term: Any, j: int, k: int) -> Any:
+    if j != k:
+        term *= j / k
+    return term
+
+
+def _indices(a: Series | list, b: Series | list, k: int, first: int, last: int) -> range:
+    """The j from first to last for which a_j and b_{k-j} are both there."""
+    return range(max(first, k - len(b) + 1), min(last, len(a) - 1) + 1)
+
+
+def product(a: Series, b: Series, order: int) -> Series:
+    """The product of two series to `order`."""
+    degree = min(order, len(a) + len(b) - 2)
+    return tuple(convolution(a, b, k) for k in range(degree + 1))
+
+
+def spread(coefficient: Any, shape: tuple[int, ...]) -> Any:
+    """A coefficient in the shape of its node, as a view where that is larger."""
+    return coefficient if anp.shape(coefficient) == shape else anp.broadcast_to(coefficient, shape)
