@@ -20,6 +20,7 @@ from refopt.linearize import TapeNode, zero_derivatives_allowed
 from refopt.taylor_moves import rule_of
 from refopt.taylor_series import NoTaylorRule as NoTaylorRule
 from refopt.taylor_series import Recorded, Series
+from refopt.taylor_window import Window, is_constant, windowed
 
 Ranges = Sequence[tuple[int, int]]
 
@@ -77,14 +78,19 @@ class TaylorTape(NamedTuple):
 
     def _replay(self, direction: Array, order: int, support: Ranges | None) -> Series:
         """The series of the last step."""
-        series: list[Any] = [(self.theta, direction)] if support is None or support else [(self.theta,)]
-        for node, rule, taken, spent in self.steps:
-            sources = [series[i] for i in node.sources]
-            if all(len(given) == 1 for given in sources) or _outside(taken, support):
-                series.append((node.value,))
+        root = (self.theta, direction)
+        series: list[Any] = [root if support is None else _restricted(root, support)]
+        for step in self.steps:
+            given = [series[i] for i in step.node.sources]
+            if all(map(is_constant, given)) or _outside(step.taken, support):
+                found: Any = (step.node.value,)
             else:
-                series.append(rule(order, *sources))
-            for i in spent:
+                found = windowed(step.node, order, given)
+                if found is None:
+                    whole = (_whole(x, i, root) for x, i in zip(given, step.node.sources, strict=True))
+                    found = step.rule(order, *whole)
+            series.append(found)
+            for i in step.spent:
                 series[i] = None
         return series[-1]
 
@@ -112,7 +118,7 @@ def trace_taylor(objective: Callable[[Array], Any], theta: Array) -> TaylorTape:
         spent[number].append(numbers[parent])
     steps = []
     for node in nodes[1:]:
-        recorded = Recorded(node, tuple(numbers[parent] for parent in node.parents))
+        recorded = _recorded(node, numbers)
         steps.append(TaylorStep(recorded, rule_of(recorded), _taken(recorded), tuple(spent[numbers[node]])))
     root.tape.clear()  # nodes refer to their tape: the cycle would keep every array until it is collected
     return TaylorTape(theta, getval(value), tuple(steps), False)
@@ -127,6 +133,27 @@ def _reaching(end: Any, root: Any) -> list[Any]:
                 needed.add(parent)
                 stack.append(parent)
     return [root, *(node for node in root.tape if node in needed)]
+
+
+def _recorded(node: Any, numbers: dict[Any, int]) -> Recorded:
+    sources = tuple(numbers[parent] for parent in node.parents)
+    return Recorded(node.fun, node.value, node.args, node.kwargs, node.argnums, sources)
+
+
+def _restricted(root: Series, support: Ranges) -> Window | Series:
+    """The line on the smallest stretch that holds the ranges, a constant where there are none."""
+    theta, direction = root
+    if not support:
+        return (theta,)
+    start, stop = min(start for start, _ in support), max(stop for _, stop in support)
+    return Window(start, stop, theta, (theta[start:stop], direction[start:stop]))
+
+
+def _whole(given: Any, source: int, root: Series) -> Series:
+    """A series of whole arrays: that of theta is there, that of another window is made."""
+    if not isinstance(given, Window):
+        return given
+    return given.expanded() if source else root
 
 
 def _taken(node: Recorded) -> tuple[int, int] | None:

@@ -1,16 +1,9 @@
 """How a power series passes each elementwise primitive, by recurrences over its coefficients.
 
-Most rest on one remark. When y(t) = f(u(t)) and f' can be written as a series w(t) that is known one order
-behind y, then y' = w u' says, coefficient k - 1 compared on both sides,
-
-    k y_k = sum_{j=1..k} j u_j w_{k-j},
-
-which needs w_0, ..., w_{k-1} alone. In the same way q y' = u', for a known series q, says
-
-    k q_0 y_k = k u_k - sum_{j=1..k-1} j y_j q_{k-j}.
-
-Both take O(order^2) products for a whole series. The coefficients are f^(k)/k!, so that no factorial makes
-them overflow before a derivative would.
+Most rest on one remark: where y(t) = f(u(t)), the chain rule is a linear equation between y' and u', whose
+factor is a series known one order behind y (`taylor_series.solved`) or throughout (`integrated`). A whole
+series takes O(order^2) products. The coefficients are f^(k)/k!, so that no factorial makes them overflow
+before a derivative would. What depends on the point alone is computed at the first replay and kept.
 """
 
 from __future__ import annotations
@@ -21,8 +14,18 @@ from typing import Any
 
 import autograd.numpy.numpy_wrapper as anp
 
-from refopt.autograd_rules import log_of_base, sech_squared, share
-from refopt.taylor_series import Recorded, Series, convolution, product, spread, square_coefficient, weighted
+from refopt.autograd_rules import sech_squared, share
+from refopt.taylor_powers import power
+from refopt.taylor_series import (
+    Recorded,
+    Series,
+    convolution,
+    integrated,
+    solved,
+    spread,
+    square_coefficient,
+    weighted,
+)
 
 Rule = Callable[..., Series]
 """Of the recorded primitive, the order and one series per positional argument, the series of the result."""
@@ -101,27 +104,15 @@ def _extreme(node: Recorded, order: int, x: Series, y: Series) -> Series:
 # ---- solutions of y' = w u' ----
 
 
-def _solved(
-    node: Recorded, order: int, u: Series, slope: Any, next_slope: Callable[[list, int], Any]
-) -> Series:
-    """The series y with y' = w u' from w_0 = `slope` and w_k = `next_slope`(y up to k, k)."""
-    y, w = [node.value], [slope]
-    for k in range(1, order + 1):
-        y.append(weighted(u, w, k, k))
-        if k < order:
-            w.append(next_slope(y, k))
-    return tuple(y)
-
-
 def _exponential(slope: Callable[[Recorded], Any], node: Recorded, order: int, u: Series) -> Series:
     """The functions exp and expm1: w = exp(u) has the coefficients of y from the first on."""
-    return _solved(node, order, u, node.once("slope", lambda: slope(node)), lambda y, k: y[k])
+    return solved(node.value, order, u, node.once("slope", lambda: slope(node)), lambda y, k: y[k])
 
 
 def _tangent(sign: int, slope: Callable[[Any], Any], node: Recorded, order: int, u: Series) -> Series:
     """The functions tan and tanh: w = 1 + sign y^2; w_0 is taken where it does not cancel."""
     w_0 = node.once("slope", lambda: slope(node.args[0]))
-    return _solved(node, order, u, w_0, lambda y, k: square_coefficient(y, k, sign))
+    return solved(node.value, order, u, w_0, lambda y, k: square_coefficient(y, k, sign))
 
 
 def _oscillation(sign: int, slope: Callable[[Any], Any], node: Recorded, order: int, u: Series) -> Series:
@@ -132,7 +123,7 @@ def _oscillation(sign: int, slope: Callable[[Any], Any], node: Recorded, order: 
         found = weighted(u, y, k, k)
         return found if sign > 0 else -found
 
-    return _solved(node, order, u, w_0, next_slope)
+    return solved(node.value, order, u, w_0, next_slope)
 
 
 def _logaddexp(node: Recorded, order: int, a: Series, b: Series) -> Series:
@@ -154,31 +145,19 @@ def _logaddexp(node: Recorded, order: int, a: Series, b: Series) -> Series:
 # ---- solutions of q y' = u' ----
 
 
-def _integrated(y_0: Any, order: int, u: Series, q: Series) -> Series:
-    """The series y with q y' = u' that starts with y_0."""
-    y = [y_0]
-    for k in range(1, order + 1):
-        found = weighted(y, q, k, k - 1)
-        if found is None:
-            y.append(u[k] / q[0])
-        else:
-            y.append((u[k] - found if k < len(u) else -found) / q[0])
-    return tuple(y)
-
-
 def _log(node: Recorded, order: int, u: Series) -> Series:
-    return _integrated(node.value, order, u, u)
+    return integrated(node.value, order, u, u)
 
 
 def _log1p(node: Recorded, order: int, u: Series) -> Series:
-    return _integrated(node.value, order, u, (node.once("q", lambda: 1 + u[0]), *u[1:]))
+    return integrated(node.value, order, u, (node.once("q", lambda: 1 + u[0]), *u[1:]))
 
 
 def _arctan(node: Recorded, order: int, u: Series) -> Series:
     """Here q = 1 + u^2."""
     q_0 = node.once("q", lambda: 1 + u[0] ** 2)
     degree = min(order, 2 * len(u) - 2)
-    return _integrated(node.value, order, u, (q_0, *(square_coefficient(u, k) for k in range(1, degree + 1))))
+    return integrated(node.value, order, u, (q_0, *(square_coefficient(u, k) for k in range(1, degree + 1))))
 
 
 def _sqrt(node: Recorded, order: int, u: Series) -> Series:
@@ -191,71 +170,6 @@ def _sqrt(node: Recorded, order: int, u: Series) -> Series:
         else:
             y.append((u[k] - rest if k < len(u) else -rest) / twice)
     return tuple(y)
-
-
-# ---- powers ----
-
-
-def _power(node: Recorded, order: int, x: Series, y: Series) -> Series:
-    """x^y: by its own Taylor polynomial in x where y is constant, else as exp(y log x)."""
-    if len(y) == 1:
-        local = node.once(("local", order), lambda: _local_power(x[0], y[0], order))
-        return (node.value, *_composed(local, x, order))
-    if len(x) == 1:
-        exponent: Series = tuple(node.once("log", lambda: log_of_base(x[0])) * c for c in y)
-    else:
-        log = _integrated(node.once("log", lambda: anp.log(x[0])), order, x, x)
-        exponent = product(y, log, order)
-    return _solved(node, order, exponent, node.value, lambda z, k: z[k])
-
-
-def _local_power(x: Any, exponent: Any, order: int) -> list[Any]:
-    """The coefficients binomial(e, m) x^(e-m) of (x + d)^e, from m = 1 on; a factor one as None.
-
-    That form, unlike a recurrence that divides by x, is right at x = 0 as well.
-    """
-    if not isinstance(exponent, (int, float)):
-        return _local_powers(x, exponent, order)
-    factor: Any = 1.0
-    found: list[Any] = []
-    for m in range(1, order + 1):
-        if exponent == m - 1:  # a polynomial ends here
-            break
-        factor = factor * (exponent - m + 1) / m
-        found.append(None if exponent == m else factor * x ** (exponent - m))
-    return found
-
-
-def _local_powers(x: Any, exponents: Any, order: int) -> list[Any]:
-    """As `_local_power`, for an array of exponents: past the end of a polynomial the factor is zero."""
-    factor: Any = 1.0
-    found = []
-    for m in range(1, order + 1):
-        factor = factor * exponents / m
-        exponents = anp.where(exponents, exponents - 1, 1.0)
-        found.append(factor * x**exponents)
-    return found
-
-
-def _composed(local: list[Any], u: Series, order: int) -> list[Any]:
-    """Coefficients 1 to order of sum_m local_m d^m, d = u - u_0, by the powers of d; order^3/6 products."""
-    power = list(u[1:])  # of d^m, from coefficient m on
-    found: list[Any] = []
-    for m, factor in enumerate(local, start=1):
-        if m > 1:
-            last = min(order, m * (len(u) - 1))
-            tail = power
-            power = [
-                square_coefficient(u[1:], k - 2) if m == 2 else convolution(u[1:], tail, k - m)
-                for k in range(m, last + 1)
-            ]
-        for k, coefficient in enumerate(power, start=m):
-            term = coefficient if factor is None else factor * coefficient
-            if k > len(found):
-                found.append(term)
-            else:
-                found[k - 1] = found[k - 1] + term
-    return found
 
 
 # ---- the table ----
@@ -273,7 +187,7 @@ ELEMENTWISE: dict[Any, Rule] = {
     anp.true_divide: _divide,
     anp.reciprocal: _reciprocal,
     anp.negative: _negative,
-    anp.power: _power,
+    anp.power: power,
     anp.square: _square,
     anp.sqrt: _sqrt,
     anp.abs: partial(_multiple, lambda node: anp.sign(node.args[0])),

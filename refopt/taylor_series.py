@@ -34,10 +34,18 @@ class Recorded:
 
     __slots__ = ("_kept", "argnums", "args", "fun", "kwargs", "sources", "value")
 
-    def __init__(self, node: Any, sources: tuple[int, ...]) -> None:
-        self.fun, self.value, self.args, self.kwargs = node.fun, node.value, node.args, node.kwargs
-        self.argnums, self.sources = node.argnums, sources
+    def __init__(
+        self, fun: Any, value: Any, args: tuple, kwargs: dict, argnums: tuple, sources: tuple[int, ...]
+    ) -> None:
+        self.fun, self.value, self.args, self.kwargs = fun, value, args, kwargs
+        self.argnums, self.sources = argnums, sources
         self._kept: dict[Any, Any] = {}
+
+    def within(self, start: int, stop: int) -> Recorded:
+        """An elementwise primitive on a stretch of its vectors."""
+        shape = anp.shape(self.value)
+        value, *args = (x[start:stop] if anp.shape(x) == shape else x for x in (self.value, *self.args))
+        return Recorded(self.fun, value, tuple(args), self.kwargs, self.argnums, self.sources)
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
         """What `make` gives, computed at the first replay that asks for it: it depends on the point alone."""
@@ -100,6 +108,41 @@ def _scaled(term: Any, j: int, k: int) -> Any:
 def _indices(a: Series | list, b: Series | list, k: int, first: int, last: int) -> range:
     """The j from first to last for which a_j and b_{k-j} are both there."""
     return range(max(first, k - len(b) + 1), min(last, len(a) - 1) + 1)
+
+
+def solved(y_0: Any, order: int, u: Series, slope: Any, next_slope: Callable[[list, int], Any]) -> Series:
+    """The series y with y' = w u' that starts with y_0.
+
+    Args:
+        y_0: its first coefficient.
+        order: its last.
+        u: the inner series.
+        slope: w_0.
+        next_slope: gives w_k from the coefficients 0 to k of y, and k.
+
+    Coefficient k - 1 of both sides: k y_k = sum_{j=1..k} j u_j w_{k-j}, which needs w_0 to w_{k-1} alone.
+    """
+    y, w = [y_0], [slope]
+    for k in range(1, order + 1):
+        y.append(weighted(u, w, k, k))
+        if k < order:
+            w.append(next_slope(y, k))
+    return tuple(y)
+
+
+def integrated(y_0: Any, order: int, u: Series, q: Series) -> Series:
+    """The series y with q y' = u' that starts with y_0.
+
+    Coefficient k - 1 of both sides: k q_0 y_k = k u_k - sum_{j=1..k-1} j y_j q_{k-j}.
+    """
+    y = [y_0]
+    for k in range(1, order + 1):
+        found = weighted(y, q, k, k - 1)
+        if found is None:
+            y.append(u[k] / q[0])
+        else:
+            y.append((u[k] - found if k < len(u) else -found) / q[0])
+    return tuple(y)
 
 
 def product(a: Series, b: Series, order: int) -> Series:
