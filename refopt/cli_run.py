@@ -14,6 +14,13 @@ from refopt.arrays import BACKENDS, to_host
 
 ROWS, FIRST_ROWS = 20, 5  # about 20 rows are printed, however many steps there are, and the first 5 always
 DIVERGED, INTERRUPTED = 1, 130
+GROUPED = ("grouped_newton", "algorithm_4")
+RECORDED = {
+    "fosi": ("refresh", "scaling"),
+    **dict.fromkeys(
+        GROUPED, ("refresh", "g_bar", "H_bar", "D", "eta", "learning_rates", "step_size", "loses_descent")
+    ),
+}
 
 
 class Usage(Exception):
@@ -42,8 +49,18 @@ def add(commands: Any) -> None:
     """Add the command to a parser's subcommands."""
     run = commands.add_parser("run", help="run an optimizer on a problem and print its steps")
     run.add_argument("problem", help="name of a problem (`refopt problems`) or a TOML file")
-    run.add_argument("--optimizer", required=True, help="fosi, heavy_ball, adam, newton, ...")
+    run.add_argument(
+        "--optimizer", required=True, help="fosi, grouped-newton, algorithm-4, heavy_ball, adam, newton, ..."
+    )
     run.add_argument("--base", help="base optimizer of fosi")
+    run.add_argument(
+        "--partition", metavar="NAME",
+        help="groups of grouped-newton and algorithm-4: trivial, weights-biases, blocks-K, alternate-K, "
+        "canonical (default where the problem has layers), discrete (default elsewhere)",
+    )  # fmt: skip
+    run.add_argument(
+        "--internal-damping", type=float, metavar="X", help="lambda_int of grouped-newton and algorithm-4"
+    )
     run.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", dest="settings",
         help="settings, such as largest=2 base.learning_rate=0.1",
@@ -61,15 +78,16 @@ def run_command(options: argparse.Namespace) -> int:
     from refopt.problems import load_problem
 
     check_writable("--trace", options.trace)
+    options.optimizer = options.optimizer.replace("-", "_")
     try:
         problem = load_problem(options.problem, backend=options.backend)
         if options.start not in problem.starts:
             raise Usage(f"`--start` is {options.start!r}; {problem.id} has {', '.join(problem.starts)}.")
-        optimizer = _optimizer(options)
+        optimizer = _optimizer(options, problem)
         theta, f = problem.starts[options.start], problem.derivatives
         given = {"lanczos_start": problem.lanczos_start} if options.optimizer == "fosi" else {}
         state = optimizer.init(theta, **given)
-        record = ("value", "gradient_norm", "refresh", "scaling") if given else ("value", "gradient_norm")
+        record = ("value", "gradient_norm", *RECORDED.get(options.optimizer, ()))
         printing = _Rows(options.steps)
         with np.errstate(all="ignore"):  # a run that overflows ends with an outcome that says so
             trace = minimize(
@@ -89,16 +107,23 @@ def run_command(options: argparse.Namespace) -> int:
     return DIVERGED if trace.outcome in (Outcome.DIVERGED, Outcome.NO_STEP) else 0
 
 
-def _optimizer(options: argparse.Namespace) -> Any:
+def _optimizer(options: argparse.Namespace, problem: Any) -> Any:
     from refopt.adapters.naming import make, make_fosi, near
     from refopt.first_order import FIRST_ORDER
     from refopt.newton import COMPARATORS
 
     settings = _settings(options.settings)
+    for option in ("partition", "internal_damping"):
+        if getattr(options, option) is not None and options.optimizer not in GROUPED:
+            named = f"`--{option.replace('_', '-')}`"
+            raise Usage(f"{named} is for grouped-newton and algorithm-4, not for {options.optimizer}.")
     if options.optimizer != "fosi":
         if options.base is not None:
             raise Usage(f"`--base` is {options.base}, but only fosi has a base, not {options.optimizer}.")
-        return make({**FIRST_ORDER, **COMPARATORS, "fosi": None}, options.optimizer, settings)
+        if options.optimizer in GROUPED:
+            return _grouped(options, problem, settings)
+        others = dict.fromkeys(("fosi", *GROUPED))
+        return make({**FIRST_ORDER, **COMPARATORS, **others}, options.optimizer, settings)
     if options.base is None:
         raise Usage(f"fosi needs `--base`; allowed are {', '.join(FIRST_ORDER)}.")
     if options.base not in FIRST_ORDER:
@@ -108,6 +133,22 @@ def _optimizer(options: argparse.Namespace) -> Any:
     if not isinstance(inner, Mapping):
         raise Usage("a setting of the base is written base.NAME=VALUE; the base itself is `--base`.")
     return make_fosi(settings, {"optimizer": options.base, "settings": inner})
+
+
+def _grouped(options: argparse.Namespace, problem: Any, settings: dict[str, Any]) -> Any:
+    """Grouped Newton on a named partition; a problem is one batch, so an epoch is one step."""
+    from refopt.adapters.naming import make_grouped
+    from refopt.grouped_newton import GroupedNewton
+    from refopt.groups import partition
+
+    name = options.partition or ("discrete" if problem.layout is None else "canonical")
+    groups = partition(name, problem.n, problem.layout)
+    if options.internal_damping is not None:
+        settings = {"internal_damping": options.internal_damping, **settings}
+    if options.optimizer == "algorithm_4":
+        table = GroupedNewton.algorithm_4(groups, settings.pop("steps_per_epoch", 1))
+        settings = {**{key: value for key, value in vars(table).items() if key != "groups"}, **settings}
+    return make_grouped(settings, groups)
 
 
 def _settings(given: list[str]) -> dict[str, Any]:
@@ -137,19 +178,23 @@ def _value(text: str) -> Any:
 
 
 class _Rows:
-    """Prints a row for about `ROWS` of the steps, and for each that estimates a spectrum."""
+    """Prints a row for about `ROWS` of the steps, and for each whose estimate ends unlike the last."""
 
     def __init__(self, steps: int):
-        self._every, self._header = max(1, steps // ROWS), False
+        self._every, self._header, self._last = max(1, steps // ROWS), False, "none"
 
     def __call__(self, step: Any) -> None:
         iteration = step.state.iteration - 1
         refresh = getattr(step, "refresh", "none")
-        if iteration >= FIRST_ROWS and iteration % self._every and refresh == "none":
+        known, self._last = refresh in ("none", self._last), refresh
+        if iteration >= FIRST_ROWS and iteration % self._every and known:
             return
         if not self._header:
             self._header = True
             last = "  refresh" if hasattr(step, "refresh") else ""
             say(f"{'step':>6}  {'value':>16}  {'|gradient|':>12}{last}")
         value, norm = float(to_host(step.value)), float(np.linalg.norm(to_host(step.gradient)))
-        say(f"{iteration:>6}  {value:>16.9g}  {norm:>12.4g}" + ("" if refresh == "none" else f"  {refresh}"))
+        said = "" if refresh == "none" else f"  {refresh}"
+        if getattr(step, "loses_descent", False):
+            said += "; the model promises a rise"
+        say(f"{iteration:>6}  {value:>16.9g}  {norm:>12.4g}{said}")

@@ -50,7 +50,7 @@ def iterate(
         theta: first point, (n,) float32 or float64.
         state: state to start from; None is `optimizer.init(theta)`.
         curvature: a `Derivatives`, or a function from the iteration to one, whose Hessian a method with
-            estimates uses (FOSI); a function is asked only at the iterations with an estimate. None is f.
+            estimates uses (FOSI, grouped Newton); a function is asked only at the iterations with an estimate. None is f.
 
     Raises:
         TypeError: when an argument is of another kind, or `state` another optimizer's.

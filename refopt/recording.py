@@ -23,7 +23,7 @@ class Evaluations:
     Attributes:
         values: evaluations of the objective alone or with its gradient.
         gradients: gradients; a linearization counts as one.
-        products: Hessian products; a dense Hessian counts as n.
+        products: Hessian products; a dense Hessian counts as n, a summary by S groups as S.
     """
 
     values: int = 0
@@ -78,6 +78,13 @@ class Counted:
             return found.hvp(vector)
 
         return found._replace(hvp=hvp)
+
+    def summary(self, theta: Array, direction: Array, groups: Any, *, interactions: bool = True) -> Any:
+        """The summary tensors by groups; derivatives along the groups are not counted."""
+        self._counts.values += 1
+        self._counts.gradients += 1
+        self._counts.products += groups.count if interactions else 0
+        return self._f.summary(theta, direction, groups, interactions=interactions)
 
 
 def number(x: Any) -> float:

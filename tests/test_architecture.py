@@ -34,9 +34,10 @@ LAYERS = (
         "families",
         "lanczos",
     ),
-    ("taylor_rules", "rates", "schedules", "cubic", "groups"),
+    ("taylor_rules", "rates", "schedules", "plateau", "cubic", "groups"),
     (
         "tape_compiler",
+        "interactions",
         "taylor_moves",
         "taylor_window",
         "problem_files",
@@ -47,7 +48,7 @@ LAYERS = (
     ),
     ("linearize", "first_order", "fosi_tuning", "recording"),
     ("taylor",),
-    ("derivative_engines", "fosi_settings"),
+    ("derivative_engines", "fosi_settings", "grouped_settings"),
     ("given_engines",),
     ("derivatives", "newton", "fosi", "elmo", "eigen_arc", "amos", "grouped_newton"),
     ("problems", "iterate"),
@@ -73,7 +74,8 @@ ALGORITHMS = METHODS | {
         "first_order_base",
         "first_order",
     ),
-    *("fosi_momentum", "fosi_settings", "fosi_tuning", "trace", "recording", "iterate"),
+    *("fosi_momentum", "fosi_settings", "fosi_tuning", "plateau", "interactions", "grouped_settings"),
+    *("trace", "recording", "iterate"),
 }
 LONGEST_MODULE = 260  # lines without docstrings, which are wanted
 LONGEST_FUNCTION = 60  # likewise

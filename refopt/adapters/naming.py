@@ -34,6 +34,17 @@ def make_fosi(settings: Mapping[str, Any], base: Mapping[str, Any]) -> Fosi:
     return fosi
 
 
+def make_grouped(settings: Mapping[str, Any], groups: Any) -> Any:
+    """Make grouped Newton from its settings and partition, a plateau being a table; raises as `make` does."""
+    from refopt.grouped_newton import GroupedNewton
+    from refopt.plateau import Plateau
+
+    values = {**settings, "groups": groups}
+    if isinstance(values.get("plateau"), Mapping):
+        values["plateau"] = _construct(Plateau, "plateau", values["plateau"])
+    return make({"grouped_newton": GroupedNewton}, "grouped_newton", values)
+
+
 def _construct(kind: Any, name: str, values: Mapping[str, Any]) -> Any:
     fields = {field.name: field for field in dataclasses.fields(kind)}
     for key in values:
