@@ -14,6 +14,7 @@ import numpy as np
 
 from refopt import generators, objectives
 from refopt.generators import Basis
+from refopt.groups import Tensor
 from refopt.tables import Table
 
 DENSE_LIMIT = 200
@@ -24,12 +25,21 @@ SEED_LIMIT = 2**64 - 1
 
 
 class Built(NamedTuple):
-    """A formula, its arguments besides theta, and the basis that the problem's `eigen` starts refer to."""
+    """A formula and its data.
+
+    Attributes:
+        formula: a function of `refopt.objectives`.
+        arrays: its arguments besides theta that are arrays.
+        settings: those that are not.
+        basis: what the problem's `eigen` starts refer to.
+        layout: the tensors that theta holds, where it holds several.
+    """
 
     formula: Callable[..., Any]
     arrays: dict[str, np.ndarray]
     settings: dict[str, Any]
     basis: Basis | None = None
+    layout: tuple[Tensor, ...] | None = None
 
 
 def read_basis(data: Table, n: int) -> Basis:
@@ -198,7 +208,18 @@ def _softmax(data: Table, n: int) -> Built:
         raise ValueError(
             f"{data.file}: `n` is {n}; softmax with C = {classes} classes has C d + C parameters"
         )
-    return Built(objectives.softmax, _classified(data, n // classes - 1, classes), _decay(data))
+    dimension = n // classes - 1
+    layout = _layout((dimension, classes))
+    return Built(objectives.softmax, _classified(data, dimension, classes), _decay(data), layout=layout)
+
+
+def _layout(sizes: tuple[int, ...]) -> tuple[Tensor, ...]:
+    """The tensors W1, b1, W2, b2, ... of a fully connected network."""
+    return tuple(
+        Tensor(f"{letter}{layer + 1}", size, layer, kind)
+        for layer, (a, b) in enumerate(pairwise(sizes))
+        for letter, size, kind in (("W", a * b, "weights"), ("b", b, "biases"))
+    )
 
 
 def _network(data: Table, n: int) -> Built:
@@ -215,7 +236,7 @@ def _network(data: Table, n: int) -> Built:
     if settings["loss"] == "cross-entropy":
         arrays = _classified(data, sizes[0], sizes[-1])
         arrays["targets"] = arrays.pop("one_hot")
-        return Built(objectives.network, arrays, settings)
+        return Built(objectives.network, arrays, settings, layout=_layout(sizes))
     features = data.rows("features", sizes[0])
     if data.take("targets", "be a list of rows or 'features'") != "features":
         targets = data.rows("targets", sizes[-1], len(features))
@@ -224,9 +245,8 @@ def _network(data: Table, n: int) -> Built:
     else:
         data.refuse("targets", f"is 'features' with sizes {list(sizes)}", "have as many outputs as inputs")
     columns = {"features": features, "targets": targets}
-    return Built(
-        objectives.network, {key: np.ascontiguousarray(rows.T) for key, rows in columns.items()}, settings
-    )
+    arrays = {key: np.ascontiguousarray(rows.T) for key, rows in columns.items()}
+    return Built(objectives.network, arrays, settings, layout=_layout(sizes))
 
 
 FAMILIES: dict[str, Callable[[Table, int], Built]] = {

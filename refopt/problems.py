@@ -17,6 +17,7 @@ import numpy as np
 from refopt.arrays import BACKENDS, Array, asarray_like, dtype_name, unboxed
 from refopt.arrays import backend as backend_namespace
 from refopt.derivatives import Derivatives
+from refopt.groups import Tensor
 
 _DTYPES = ("float64", "float32")
 
@@ -80,6 +81,8 @@ class Problem:
     """Named starts, each (n,); one is called "default"."""
     lanczos_start: Array
     """Start vector of Lanczos, (n,), nonzero."""
+    layout: tuple[Tensor, ...] | None
+    """The tensors that theta holds, in its order, where it holds several (networks, softmax)."""
     facts: dict[str, Any]
     """What is known (minimiser, minimum, ...): NumPy float64 arrays and Python values in every backend."""
 
@@ -151,6 +154,7 @@ def load_problem(
         data=arguments,
         starts={name: move(f"starts.{name}", theta) for name, theta in content.starts.items()},
         lanczos_start=lanczos_start,
+        layout=content.built.layout,
         facts=content.facts,
     )
 

@@ -23,6 +23,7 @@ LAYERS = (
         "objectives",
         "orthonormal",
         "archive",
+        "groups",
         "taylor_series",
     ),
     (
@@ -34,7 +35,7 @@ LAYERS = (
         "families",
         "lanczos",
     ),
-    ("taylor_rules", "rates", "schedules", "plateau", "cubic", "groups"),
+    ("taylor_rules", "rates", "schedules", "plateau", "cubic"),
     (
         "tape_compiler",
         "interactions",

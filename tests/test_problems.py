@@ -274,3 +274,15 @@ def test_theta_of_another_library(lane):
         problem, theta = load_problem("rosenbrock-2"), lane.array([0, 0])
     with pytest.raises(TypeError, match="load the problem with another `backend`"):
         problem.objective(theta)
+
+
+def test_the_layout_of_a_network_lists_its_tensors_in_the_order_of_the_parameters():
+    # 2-2-2-2: per layer a 2 x 2 matrix and 2 biases
+    layout = load_problem("tanh-network-18").layout
+    assert [tensor.name for tensor in layout] == ["W1", "b1", "W2", "b2", "W3", "b3"]
+    assert [tensor.size for tensor in layout] == [4, 2, 4, 2, 4, 2]
+    assert [tensor.layer for tensor in layout] == [0, 0, 1, 1, 2, 2]
+    assert [tensor.kind for tensor in layout] == ["weights", "biases"] * 3
+    softmax = load_problem("softmax-8x3x3").layout  # W (3 x 3) and b (3)
+    assert [(tensor.name, tensor.size) for tensor in softmax] == [("W1", 9), ("b1", 3)]
+    assert load_problem("rosenbrock-5").layout is None

@@ -1,0 +1,328 @@
+"""Partitions of the parameters into groups: the grouped-Newton paper's I_s and partition matrix.
+
+A partition into S groups says which group each of the n parameters belongs to. Its matrix I_{S:P} (S, n) with
+(I_{S:P})_sp = 1 where parameter p is in group s is never formed: `sums` is its product, `spread` that of its
+transpose. The order of the groups is the caller's; the parameters keep theirs.
+
+The partitions of the paper (section 4.3 and Appendix K), for a layout of tensors in L layers:
+
+    trivial          S = 1       all parameters: Cauchy's steepest descent
+    weights-biases   S = 2       all weights; all biases
+    blocks-k         S = 2k + 2  layers but the last in k blocks in a row, each apart by kind; the last layer
+    alternate-k      S = 2k + 2  layer l but the last in block l mod k, each apart by kind; the last layer
+    canonical        S = #tensors   every tensor by itself
+    discrete         S = n       every parameter by itself: Newton's method
+
+Layers count from 0. Where k does not divide the layers, the first blocks have one more.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from refopt.arrays import Array, asarray_like, check_count, device_of, namespace
+
+KINDS = ("weights", "biases")
+FEW_RANGES = 64  # up to here slices are faster than gathering by index
+MOST_ENTRIES = 10**7  # of a partition matrix that is formed where a partition is scattered
+
+
+class Tensor(NamedTuple):
+    """One tensor of parameters; a layout is a tuple of them in the order of the parameters.
+
+    Attributes:
+        name: such as "W1".
+        size: number of its parameters, at least 1.
+        layer: ordinal of its layer, from 0.
+        kind: "weights" or "biases".
+    """
+
+    name: str
+    size: int
+    layer: int
+    kind: str
+
+
+@dataclass(frozen=True)
+class Groups:
+    """A partition of n parameters into S groups; made by one of its constructors.
+
+    Attributes:
+        n: number of parameters.
+        names: name of each group, S strings.
+        ranges: per group its parameters as ascending half-open ranges (start, stop).
+    """
+
+    n: int
+    names: tuple[str, ...]
+    ranges: tuple[tuple[tuple[int, int], ...], ...]
+
+    @property
+    def count(self) -> int:
+        """S, the number of groups."""
+        return len(self.ranges)
+
+    @classmethod
+    def of(
+        cls, n: int, members: Sequence[Iterable[int] | slice], names: Sequence[str] | None = None
+    ) -> Groups:
+        """The partition with the given members.
+
+        Args:
+            n: number of parameters.
+            members: for each group the indices of its parameters (integers, a range, or a slice).
+            names: of the groups; None is "0", "1", ...
+
+        Raises:
+            TypeError: when an index is no integer.
+            ValueError: when a group is empty, an index out of range, a parameter in two groups or in none.
+        """
+        check_count("n", n, 1)
+        labels: list[int | None] = [None] * n
+        for s, member in enumerate(members):
+            indices = range(n)[member] if isinstance(member, slice) else member
+            empty = True
+            for index in indices:
+                _place(labels, _integer(f"members[{s}]", index), s)
+                empty = False
+            if empty:
+                raise ValueError(f"`members[{s}]` is empty; every group must have a parameter")
+        if None in labels:
+            missing = labels.count(None)
+            raise ValueError(
+                f"`members` leaves out {missing} of {n} parameters, the first is {labels.index(None)}; every "
+                "parameter must be in one group"
+            )
+        return cls.from_labels([label for label in labels if label is not None], names)
+
+    @classmethod
+    def from_labels(cls, labels: Sequence[int], names: Sequence[str] | None = None) -> Groups:
+        """The partition in which parameter p belongs to group labels[p].
+
+        Args:
+            labels: n integers, among which each of 0 .. S-1 occurs.
+            names: of the groups; None is "0", "1", ...
+
+        Raises:
+            TypeError: when a label is no integer.
+            ValueError: when a label is negative, a group is empty, or there are as many names as not groups.
+        """
+        given = [_integer(f"labels[{p}]", label) for p, label in enumerate(labels)]
+        if not given:
+            raise ValueError("`labels` is empty; there must be at least one parameter")
+        if min(given) < 0:
+            raise ValueError(f"`labels[{given.index(min(given))}]` is {min(given)}; it must be at least 0")
+        ranges: list[list[tuple[int, int]]] = [[] for _ in range(max(given) + 1)]
+        starts = [p for p in range(len(given)) if p == 0 or given[p] != given[p - 1]]
+        for start, stop in pairwise([*starts, len(given)]):
+            ranges[given[start]].append((start, stop))
+        for s, part in enumerate(ranges):
+            if not part:
+                raise ValueError(
+                    f"`labels` never is {s}, but {max(given)} occurs; every group must have a parameter"
+                )
+        chosen = tuple(str(s) for s in range(len(ranges))) if names is None else tuple(names)
+        if len(chosen) != len(ranges) or len(set(chosen)) != len(chosen):
+            raise ValueError(f"`names` is {list(chosen)!r}; it must have {len(ranges)} different names")
+        return cls(len(given), chosen, tuple(tuple(part) for part in ranges))
+
+    @classmethod
+    def trivial(cls, n: int) -> Groups:
+        """One group of all n parameters."""
+        check_count("n", n, 1)
+        return cls(n, ("all",), (((0, n),),))
+
+    @classmethod
+    def discrete(cls, n: int) -> Groups:
+        """Every parameter by itself."""
+        check_count("n", n, 1)
+        return cls(n, tuple(map(str, range(n))), tuple(((p, p + 1),) for p in range(n)))
+
+    @classmethod
+    def canonical(cls, layout: Sequence[Tensor]) -> Groups:
+        """Every tensor by itself, in the order of the layout."""
+        tensors = _checked_layout(layout)
+        return cls._collected(tensors, [(tensor.name,) for tensor in tensors])
+
+    @classmethod
+    def weights_biases(cls, layout: Sequence[Tensor]) -> Groups:
+        """All weights, and all biases."""
+        return cls._collected(_checked_layout(layout), KINDS)
+
+    @classmethod
+    def blocks(cls, layout: Sequence[Tensor], k: int) -> Groups:
+        """The layers but the last in k consecutive blocks; weights and biases apart, the last layer apart."""
+        layers = _layers_but_last(layout, k)
+        size, more = divmod(layers, k)
+        ends = [(b + 1) * size + min(b + 1, more) for b in range(k)]
+        return cls._in_blocks(layout, [sum(layer >= end for end in ends) for layer in range(layers)], k)
+
+    @classmethod
+    def alternate(cls, layout: Sequence[Tensor], k: int) -> Groups:
+        """Layer l but the last in block l mod k; weights and biases apart, the last layer apart."""
+        return cls._in_blocks(layout, [layer % k for layer in range(_layers_but_last(layout, k))], k)
+
+    @classmethod
+    def _in_blocks(cls, layout: Sequence[Tensor], block_of: list[int], k: int) -> Groups:
+        tensors = _checked_layout(layout)
+        titles = [f"block {b}" for b in block_of] + ["last"]
+        keys = [f"{title} {kind}" for title in (*(f"block {b}" for b in range(k)), "last") for kind in KINDS]
+        renamed = [tensor._replace(name=f"{titles[tensor.layer]} {tensor.kind}") for tensor in tensors]
+        return cls._collected(renamed, [(key,) for key in keys])
+
+    @classmethod
+    def _collected(cls, tensors: Sequence[Tensor], keys: Sequence[Any]) -> Groups:
+        """The groups of the given names: of a kind (a string), or of tensors of one name (in a tuple)."""
+        labels: list[int] = []
+        names = [key if isinstance(key, str) else key[0] for key in keys]
+        by_kind = isinstance(keys[0], str)
+        for tensor in tensors:
+            labels += [names.index(tensor.kind if by_kind else tensor.name)] * tensor.size
+        missing = [name for s, name in enumerate(names) if s not in set(labels)]
+        if missing:
+            raise ValueError(
+                f"`layout` has nothing for the group {missing[0]!r}; every group must have a parameter"
+            )
+        return cls.from_labels(labels, names)
+
+    def labels(self) -> list[int]:
+        """The group of each parameter, n integers."""
+        found = [0] * self.n
+        for s, ranges in enumerate(self.ranges):
+            for start, stop in ranges:
+                found[start:stop] = [s] * (stop - start)
+        return found
+
+    def sums(self, x: Array) -> Array:
+        """I_{S:P} x, the sum of a vector (n,) over each group, (S,).
+
+        Raises:
+            ValueError: when `x` has another shape.
+        """
+        self.check(x)
+        xp = namespace(x)
+        if self.count == self.n:
+            return xp.take(x, asarray_like([part[0][0] for part in self.ranges], x, "int64"), axis=0)
+        pieces = sum(map(len, self.ranges))
+        if pieces > FEW_RANGES and self.count * self.n <= MOST_ENTRIES:
+            labels = asarray_like(self.labels(), x, "int64")
+            groups = xp.arange(self.count, dtype=labels.dtype, device=device_of(x))
+            matrix = xp.reshape(groups, (self.count, 1)) == xp.reshape(labels, (1, self.n))
+            return xp.matmul(xp.astype(matrix, x.dtype), x)
+        parts = [[xp.sum(x[start:stop]) for start, stop in ranges] for ranges in self.ranges]
+        return xp.stack([sum(part[1:], part[0]) for part in parts])
+
+    def spread(self, eta: Array) -> Array:
+        """I_{P:S} eta, the value of each parameter's group, (n,) from (S,).
+
+        Raises:
+            ValueError: when `eta` has another shape.
+        """
+        if tuple(eta.shape) != (self.count,):
+            raise ValueError(f"`eta` has shape {tuple(eta.shape)}; it must be ({self.count},), one per group")
+        xp = namespace(eta)
+        pieces = sorted((start, stop, s) for s, ranges in enumerate(self.ranges) for start, stop in ranges)
+        if len(pieces) > FEW_RANGES:
+            return xp.take(eta, asarray_like(self.labels(), eta, "int64"), axis=0)
+        return xp.concat([xp.broadcast_to(eta[s], (stop - start,)) for start, stop, s in pieces])
+
+    def restrict(self, x: Array, s: int) -> Array:
+        """The vector x (n,) inside group s, and 0 outside.
+
+        Raises:
+            ValueError: when `x` has another shape, or there is no group s.
+        """
+        self.check(x)
+        if not 0 <= s < self.count:
+            raise ValueError(f"`s` is {s}; it must be in 0 .. {self.count - 1}")
+        xp, at, parts = namespace(x), 0, []
+        for start, stop in self.ranges[s]:
+            parts += [xp.zeros_like(x[at:start]), x[start:stop]]
+            at = stop
+        return xp.concat([*parts, xp.zeros_like(x[at:])])
+
+    def check(self, x: Array, name: str = "x") -> None:
+        """Require a vector of n elements; raises ValueError."""
+        if tuple(x.shape) != (self.n,):
+            raise ValueError(f"`{name}` has shape {tuple(x.shape)}; it must be ({self.n},), as `groups`")
+
+
+def partition(name: str, n: int, layout: Sequence[Tensor] | None = None) -> Groups:
+    """The partition of a name of the paper.
+
+    Args:
+        name: "trivial", "discrete", "canonical", "weights-biases", "blocks-k" or "alternate-k", k a number.
+        n: number of parameters.
+        layout: the tensors of the parameters; the first two names do without.
+
+    Raises:
+        ValueError: for another name, a missing layout, or one of another number of parameters.
+    """
+    if name in ("trivial", "discrete"):
+        return getattr(Groups, name)(n)
+    numbered = re.fullmatch(r"(blocks|alternate)-([1-9]\d*)", name)
+    if name not in ("canonical", "weights-biases") and numbered is None:
+        raise ValueError(
+            f"`name` is {name!r}; it must be 'trivial', 'discrete', 'canonical', 'weights-biases', "
+            "'blocks-k' or 'alternate-k' with a number k"
+        )
+    if layout is None:
+        raise ValueError(f"`layout` is missing; the partition {name!r} needs the tensors of the parameters")
+    found: Groups = (
+        getattr(Groups, numbered[1])(layout, int(numbered[2]))
+        if numbered
+        else getattr(Groups, name.replace("-", "_"))(layout)
+    )
+    if found.n != n:
+        raise ValueError(f"`layout` has {found.n} parameters; it must have {n}")
+    return found
+
+
+def _integer(name: str, value: Any) -> int:
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"`{name}` holds {value!r}; it must hold integers") from None
+
+
+def _place(labels: list[int | None], index: int, s: int) -> None:
+    """Note that a parameter belongs to group s."""
+    if not 0 <= index < len(labels):
+        raise ValueError(f"`members[{s}]` holds {index}; it must hold indices in 0 .. {len(labels) - 1}")
+    if labels[index] is not None:
+        raise ValueError(
+            f"parameter {index} is in `members[{labels[index]}]` and in `members[{s}]`; it must be in one"
+        )
+    labels[index] = s
+
+
+def _checked_layout(layout: Sequence[Tensor]) -> list[Tensor]:
+    tensors = [Tensor(*entry) for entry in layout]
+    if not tensors:
+        raise ValueError("`layout` is empty; it must list the tensors of the parameters")
+    if len({tensor.name for tensor in tensors}) != len(tensors):
+        raise ValueError("`layout` has two tensors of one name; every name must be another")
+    for tensor in tensors:
+        if tensor.size < 1 or tensor.layer < 0 or tensor.kind not in KINDS:
+            raise ValueError(
+                f"`layout` has {tensor}; it must have a size of at least 1, a layer and a kind of {KINDS}"
+            )
+    if {tensor.layer for tensor in tensors} != set(range(max(tensor.layer for tensor in tensors) + 1)):
+        raise ValueError("`layout` skips a layer; layers must be numbered 0, 1, ... without a gap")
+    return tensors
+
+
+def _layers_but_last(layout: Sequence[Tensor], k: int) -> int:
+    """The number of layers before the last, at least k."""
+    check_count("k", k, 1)
+    layers = max(tensor.layer for tensor in _checked_layout(layout))
+    if k > layers:
+        raise ValueError(f"`k` is {k}; it must be at most {layers}, the layers before the last")
+    return layers
