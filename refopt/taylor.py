@@ -178,4 +178,4 @@ def _outside(taken: tuple[int, int] | None, support: Ranges | None) -> bool:
 
 
 def _zero(value: Any) -> Any:
-    return 0.0 if isinstance(value, (int, float)) else namespace(value).zeros_like(value)[()]
+    return namespace(value).zeros_like(value)[()] if hasattr(value, "dtype") else 0.0

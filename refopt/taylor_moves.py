@@ -12,6 +12,7 @@ from itertools import product as combinations
 from typing import Any
 
 import autograd.numpy.numpy_wrapper as anp
+from autograd.numpy import numpy_vjps
 
 from refopt.autograd_indexing import join
 from refopt.autograd_rules import chosen, where
@@ -103,15 +104,21 @@ def _extreme(node: Recorded, order: int, x: Series) -> Series:
     )
 
 
+def _converted(node: Recorded, order: int, x: Series) -> Series:
+    """Another dtype; integers and truth values are constants, as comparisons are."""
+    return _linear(node, order, x) if node.value.dtype.kind == "f" else (node.value,)
+
+
 # ---- the tables ----
 
 JOINED = {join: 1, anp.concatenate_args: 1, anp.array_from_args: 2}
 """Primitives that join arrays, with the number of arguments before the first of them."""
 
 _PRODUCTS = (anp.matmul, anp.dot, anp.tensordot, anp.inner, anp.outer, anp.cross, anp.kron, anp.einsum)
+_ADJOINTS = {numpy_vjps.tensordot_adjoint_0, numpy_vjps.tensordot_adjoint_1}  # of reverse passes
 RULES: dict[Any, Rule] = {
-    **dict.fromkeys(LINEAR, _linear),
-    **dict.fromkeys((*_PRODUCTS, anp._astype), _linear),
+    **dict.fromkeys((*LINEAR.keys() - _ADJOINTS, *_PRODUCTS, anp._array_from_scalar_or_array), _linear),
+    anp._astype: _converted,
     **dict.fromkeys(JOINED, _joined),
     **dict.fromkeys((anp.max, anp.min, anp.amax, anp.amin), _extreme),
     where: _where,
@@ -132,7 +139,6 @@ def rule_of(node: Recorded) -> Callable[..., Series]:
             )
         rule = ELEMENTWISE[node.fun]
         return lambda order, *series: rule(node, order, *node.operands(series))
-    allowed = {"axis", "keepdims"} if RULES.get(node.fun) is _extreme else node.kwargs.keys() - AFFINE
-    if node.fun in RULES and node.kwargs.keys() <= allowed:
+    if node.fun in RULES and not node.kwargs.keys() & AFFINE:
         return partial(RULES[node.fun], node)
     raise NoTaylorRule(f"Taylor mode of {name} wrt argnums {node.argnums} not defined")

@@ -126,10 +126,18 @@ def _oscillation(sign: int, slope: Callable[[Any], Any], node: Recorded, order: 
     return solved(node.value, order, u, w_0, next_slope)
 
 
+def _shares(a: Any, b: Any) -> tuple[Any, Any]:
+    """e^a / (e^a + e^b) and e^b / (e^a + e^b), from the difference: a and b may be large."""
+    gap = a - b
+    small = anp.exp(-anp.abs(gap))
+    large, sum_of_both = anp.ones_like(small), 1 + small
+    return anp.where(gap >= 0, large, small) / sum_of_both, anp.where(gap >= 0, small, large) / sum_of_both
+
+
 def _logaddexp(node: Recorded, order: int, a: Series, b: Series) -> Series:
     """For y = log(e^a + e^b), p = e^(a-y), q = e^(b-y): y' = p a' + q b' and p' = -q' = p q (a - b)'."""
-    p = [node.once("p", lambda: anp.exp(node.args[0] - node.value))]
-    q = [node.once("q", lambda: anp.exp(node.args[1] - node.value))]
+    shares = node.once("shares", lambda: _shares(*node.args))
+    p, q = [shares[0]], [shares[1]]
     gap = _sum(-1, node, order, a, b)  # its coefficient 0 is not read
     y, rate = [node.value], []
     for k in range(1, order + 1):

@@ -67,8 +67,10 @@ def total(terms: Iterable[Any]) -> Any:
     for term in terms:
         if result is None:
             result = term
-        else:
+        elif result.dtype == term.dtype:
             result += term
+        else:  # a value may be wider than its coefficients: float32 plus a constant of float64
+            result = result + term
     return result
 
 
@@ -85,13 +87,9 @@ def square_coefficient(a: Series | list, k: int, sign: int = 1) -> Any:
     if k % 2 or k // 2 >= len(a):
         return result
     middle = a[k // 2] * a[k // 2]
-    if result is None:
-        return middle if sign > 0 else -middle
-    if sign > 0:
-        result += middle
-    else:
-        result -= middle
-    return result
+    if sign < 0:
+        middle = -middle
+    return middle if result is None else total((result, middle))
 
 
 def weighted(a: Series | list, b: Series | list, k: int, last: int) -> Any:

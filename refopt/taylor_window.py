@@ -55,7 +55,7 @@ def windowed(node: Recorded, order: int, sources: Sequence[Any]) -> Window | Ser
     if not all(isinstance(source, Window) or is_constant(source) for source in sources):
         return None
     start, stop, whole, series = next(source for source in sources if isinstance(source, Window))
-    if node.fun is anp.sum and anp.shape(node.value) == ():
+    if node.fun is anp.sum and anp.shape(node.value) == () and not node.kwargs.keys() - {"axis"}:
         return (node.value, *(anp.sum(coefficient) for coefficient in series[1:]))
     if node.fun not in ELEMENTWISE or node.kwargs or anp.shape(node.value) != anp.shape(whole):
         return None
