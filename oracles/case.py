@@ -45,12 +45,13 @@ perturbed inputs, so it draws nothing at random and holds no precision of its ow
 *Rules* say how a quantity is compared, one for each quantity that does not start with `_`: `Close` for arrays
 and scalars by test ratio, `Subspace` for eigenvectors, `Exact` for integers, booleans, strings and lists of
 them, `Behaviour` for the class of an answer, under the name "behaviour" (`compute` may then be None), `OneOf`
-for several accepted answers.
+for several accepted answers, `Sphere` for a sphere or a flat of them.
 
 *The condition number* is measured: each float of the inputs is multiplied by 1 + 2^-40 r with r in [-1, 1],
-the problem's data likewise (a quadratic's Hessian by a symmetric matrix of norm 2^-40 |H|), and the largest
-change of the answer in units of 2^-40 scale is the condition. `perturb` names the inputs to move, "problem"
-for the data (default: all that hold floats), `samples` says how many draws. An exact quantity that changes
+the problem's data likewise (a quadratic's Hessian by a symmetric matrix of norm 2^-40 |H|, a matrix that
+`symmetric` names by the same factors in both halves), and the largest change of the answer in units of
+2^-40 scale is the condition. `perturb` names the inputs to move, "problem" for the data (default: all that
+hold floats), `samples` says how many draws. An exact quantity that changes
 under the perturbation is an error, since the case stands on a decision boundary: leave that input out of
 `perturb` and say why in the comment, or move the case. `conditions` states a condition number known better
 than measured (a repeated eigenvalue, which a perturbation would split), with the reason in the rule's `why`.
@@ -150,7 +151,34 @@ class OneOf:
     members: Mapping[str, "Rule"]
 
 
-Rule = Close | Subspace | Exact | Behaviour | OneOf
+@dataclass(frozen=True, kw_only=True)
+class Sphere:
+    """Accept {center + sum y_j directions_j + sum z_i free_i : |y| = 1}: a sphere, a flat or their product.
+
+    The ratio is max(distance of x - center to the span of all directions, ||y| - 1| longest direction) /
+    (u max(condition, 1) scale terms), (y, z) the least-squares coordinates of x - center. Without directions
+    the set is the flat center + span(free); with free ones the scale is |x - center| where that is larger.
+
+    Attributes:
+        center: name of an output.
+        directions: name of an output, a list of vectors, perhaps empty.
+        free: name of an output, a list of orthonormal vectors, perhaps empty, or None.
+        scale: as in `Close`; default: the Euclidean norm of center and directions.
+        terms: number of rounded operations that add up.
+        threshold: allowed ratio.
+        why: one line: where scale and terms come from.
+    """
+
+    center: str
+    directions: str
+    free: str | None = None
+    scale: Scale | None = None
+    terms: int = 1
+    threshold: float = 30.0
+    why: str
+
+
+Rule = Close | Subspace | Exact | Behaviour | OneOf | Sphere
 
 
 @dataclass(frozen=True)
@@ -188,6 +216,7 @@ class Case:
     profile: Mapping[str, Any] = field(default_factory=dict)
     alternatives: Mapping[str, Alternative] = field(default_factory=dict)
     perturb: Sequence[str] | None = None
+    symmetric: Sequence[str] = ()
     samples: int = 8
     conditions: Mapping[str, float] = field(default_factory=dict)
     checks: Sequence[Check] = ()

@@ -7,7 +7,7 @@ from typing import Any
 from mpmath import mp, mpf
 
 from oracles import problems
-from oracles.case import Array, Case, Close, Compute, OneOf, Quantities, Rule, Subspace
+from oracles.case import Array, Case, Close, Compute, OneOf, Quantities, Rule, Sphere, Subspace
 from oracles.precision import (
     DIGITS,
     PERTURBATION,
@@ -21,6 +21,7 @@ from oracles.precision import (
     norm,
     transpose,
 )
+from oracles.sets import distance, points
 
 UNIT = mpf(2) ** PERTURBATION
 PROBLEMS = frozenset({"problem", "curvature_problem"})  # inputs that name a problem
@@ -60,6 +61,15 @@ def _moved(value: Any, rng: Random) -> Any:
     return value * (1 + UNIT * rng.uniform(-1, 1)) if isinstance(value, mpf) else value
 
 
+def _moved_symmetric(matrix: Matrix, rng: Random) -> Matrix:
+    """Move a symmetric matrix entry by entry, both halves alike."""
+    out = [list(row) for row in matrix]
+    for i, row in enumerate(matrix):
+        for j in range(i + 1):
+            out[i][j] = out[j][i] = _moved(row[j], rng)
+    return out
+
+
 def perturbed(case: Case, rng: Random) -> dict[str, Any]:
     """Return the inputs, each float that `perturb` allows times 1 + 2^-40 r, the problem's data moved."""
     inputs = inputs_of(case)
@@ -70,20 +80,22 @@ def perturbed(case: Case, rng: Random) -> dict[str, Any]:
     for name in inputs:
         if name in PROBLEMS and "eigenvalues" in allowed:
             inputs[name] = inputs[name].rescaled(rng)
+        elif name in allowed and name in case.symmetric:
+            inputs[name] = _moved_symmetric(inputs[name], rng)
         elif name in allowed:
             inputs[name] = inputs[name].perturbed(rng) if name in PROBLEMS else _moved(inputs[name], rng)
     return inputs
 
 
-def scale_of(rule: Close, name: str, inputs: dict[str, Any], outputs: Quantities) -> Any:
+def scale_of(rule: Close | Sphere, name: str, inputs: dict[str, Any], outputs: Quantities) -> Any:
     """Return the size by which an error is measured: a number, or one for each step."""
     if rule.scale is None:
-        size = norm(outputs[name])
+        size = norm(sphere_of(rule, outputs)[:2] if isinstance(rule, Sphere) else outputs[name])
     elif isinstance(rule.scale, str):
         size = norm(outputs[rule.scale])
     else:
         size = rule.scale(inputs, outputs) if callable(rule.scale) else rule.scale
-    if isinstance(size, list) and (rule.axis != "step" or len(size) != len(outputs[name])):
+    if isinstance(size, list) and (getattr(rule, "axis", None) != "step" or len(size) != len(outputs[name])):
         raise ValueError(
             f"the scale of {name} is a list, which needs axis 'step' and a number for each step."
         )
@@ -91,6 +103,11 @@ def scale_of(rule: Close, name: str, inputs: dict[str, Any], outputs: Quantities
         if not (mp.isfinite(number) and number > 0):
             raise ValueError(f"the scale of {name} is {mp.nstr(number, 5)}; it must be positive and finite.")
     return size
+
+
+def sphere_of(rule: Sphere, outputs: Quantities) -> tuple[Vector, Matrix, Matrix]:
+    """Return center, directions and free directions of a set of accepted answers."""
+    return outputs[rule.center], outputs[rule.directions], outputs[rule.free] if rule.free else []
 
 
 def per_step(scale: Any, steps: int) -> list[Any]:
@@ -111,6 +128,10 @@ def _moves(rule: Rule, name: str, base: Quantities, other: Quantities, scale: An
             rows = zip(base[name], other[name], per_step(scale, len(base[name])), strict=True)
             return [_amplification(a, b, size) for a, b, size in rows]
         return _amplification(base[name], other[name], scale)
+    if isinstance(rule, Sphere):
+        accepted = sphere_of(rule, base)
+        moved = points(*sphere_of(rule, other), scale)
+        return max(distance(*accepted, x) for x in moved) / (UNIT * scale)
     if isinstance(rule, Subspace):
         pairs = zip(
             cluster_vectors(base[name], base[rule.clusters]),
@@ -162,7 +183,7 @@ def measure(case: Case, compute: Compute, rules: Any, scales: dict[str, Any]) ->
         case: the case, whose id seeds the perturbations.
         compute: the function to run, the case's own or an alternative's.
         rules: its rules.
-        scales: the scale of every `Close` quantity.
+        scales: the scale of every `Close` and `Sphere` quantity.
 
     Returns:
         For each quantity a number, a list per step (`Close` with an axis) or per cluster (`Subspace`).

@@ -93,7 +93,9 @@ def solve(H: Matrix, g: Vector, scales: Vector | None, lam: Number) -> Minimum:
             if found is not None:
                 out = _assemble(part, found)
                 if not lam:
-                    out = out._replace(radius=norm([d * x for d, x in zip(scales, out.center, strict=True)]))
+                    out = out._replace(
+                        radius=norm([d * x for d, x in zip(scales, out.minimizers[0], strict=True)])
+                    )
                 break
     else:
         raise ArithmeticError("the hard case stays undecided: two irrational numbers agree to many digits.")

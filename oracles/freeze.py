@@ -5,8 +5,17 @@ from typing import Any
 
 from mpmath import mp, mpf
 
-from oracles.case import Array, Behaviour, Case, Close, Compute, Exact, OneOf, Rule, Subspace
-from oracles.condition import canonical, cluster_vectors, inputs_of, measure, members, rounded, scale_of
+from oracles.case import Array, Behaviour, Case, Close, Compute, Exact, OneOf, Rule, Sphere, Subspace
+from oracles.condition import (
+    canonical,
+    cluster_vectors,
+    inputs_of,
+    measure,
+    members,
+    rounded,
+    scale_of,
+    sphere_of,
+)
 from oracles.precision import DIGITS, FROZEN, UNIT_ROUNDOFF, flat, frozen, shape, transpose
 
 ILL_CONDITIONED = "IllConditioned"
@@ -81,15 +90,18 @@ def _expectation(case: Case, name: str, rule: Rule, runs: tuple, condition: Any)
         return {"kind": "exact", "value": high[name]}
     if isinstance(rule, Subspace):
         return _subspace(case, name, rule, runs, condition)
-    assert isinstance(rule, Close)
+    assert isinstance(rule, (Close, Sphere))
     scale = scale_of(rule, name, inputs, high)
-    _agree(case, name, low[name], high[name], scale)
     condition = case.conditions.get(name, condition)
     _check_condition(case, name, condition)
-    axis = {"axis": rule.axis} if rule.axis else {}
+    axis = {"axis": rule.axis} if isinstance(rule, Close) and rule.axis else {}
+    if isinstance(rule, Close):
+        _agree(case, name, low[name], high[name], scale)
+        what = {"kind": "array", "value": encode_array(high[name], scale)}
+    else:
+        what = _sphere(case, name, sphere_of(rule, low), sphere_of(rule, high), scale)
     return {
-        "kind": "array",
-        "value": encode_array(high[name], scale),
+        **what,
         "scale": _rounded(scale),
         "condition": _rounded(condition),
         "terms": rule.terms,
@@ -97,6 +109,22 @@ def _expectation(case: Case, name: str, rule: Rule, runs: tuple, condition: Any)
         **axis,
         "why": rule.why,
     }
+
+
+def _sphere(case: Case, name: str, low: tuple, high: tuple, scale: Any) -> dict[str, Any]:
+    """Freeze a set of accepted answers: its center, and its directions as columns."""
+    out: dict[str, Any] = {"kind": "sphere"}
+    if not high[1] and not high[2]:
+        raise Rejected(f"{case.id}: {name} is a single point, which `Close` compares.")
+    for part, old, new in zip(("center", "directions", "free"), low, high, strict=True):
+        size = mpf(1) if part == "free" else scale
+        _agree(case, f"{part} of {name}", old, new, size)
+        if part == "center":
+            out[part] = encode_array(new, size)
+            continue
+        columns = transpose(new) if new else [[] for _ in high[0]]
+        out[part] = {**encode_array(columns, size), "shape": [len(columns), len(new)]}
+    return out
 
 
 def _rounded(value: Any) -> Any:
@@ -142,11 +170,12 @@ def _answers(case: Case, compute: Compute | None, rules: Mapping[str, Rule]) -> 
     inputs, high = runs[1]
     singles = {n: r for n, r in members(rules).items() if n not in behaviours}
     missing = {n for n in high if not n.startswith("_")} ^ {
-        n for n in rules if not isinstance(rules[n], OneOf)
+        n for n in rules if not isinstance(rules[n], (OneOf, Sphere))
     }
-    if missing - behaviours.keys() or any(n not in high for n in singles):
-        raise Rejected(f"{case.id}: quantities and rules differ: {sorted(missing)}.")
-    scales = {n: scale_of(r, n, inputs, high) for n, r in singles.items() if isinstance(r, Close)}
+    absent = {n for n, r in singles.items() if (r.center if isinstance(r, Sphere) else n) not in high}
+    if missing - behaviours.keys() or absent:
+        raise Rejected(f"{case.id}: quantities and rules differ: {sorted(missing | absent)}.")
+    scales = {n: scale_of(r, n, inputs, high) for n, r in singles.items() if isinstance(r, (Close, Sphere))}
     conditions = measure(case, compute, {n: singles[n] for n in singles}, scales)
     frozen_by_name = {n: _expectation(case, n, r, runs, conditions[n]) for n, r in singles.items()}
     out = {}

@@ -7,8 +7,8 @@ import pytest
 from mpmath import mp, mpf
 from planted_cases import noisy, simple
 
-from oracles import condition, freeze, problems
-from oracles.case import Array, Behaviour, Check, Close, Exact, OneOf, Subspace
+from oracles import condition, freeze, problems, sets
+from oracles.case import Array, Behaviour, Check, Close, Exact, OneOf, Sphere, Subspace
 from oracles.precision import decade, frozen
 
 
@@ -122,6 +122,27 @@ REJECTED = {
         simple(compute=lambda inputs: {"y": inputs["x"], "z": 1}),
         "quantities and rules differ",
     ),
+    "sphere that is a point": (
+        simple(
+            compute=lambda inputs: {"_c": inputs["x"], "_d": [], "_f": []},
+            rules={"y": Sphere(center="_c", directions="_d", free="_f", why=".")},
+        ),
+        "single point",
+    ),
+    "sphere without center": (
+        simple(
+            compute=lambda inputs: {"_d": [inputs["x"]]},
+            rules={"y": Sphere(center="_c", directions="_d", why=".")},
+        ),
+        "quantities and rules differ",
+    ),
+    "sphere of another size": (
+        simple(
+            compute=lambda inputs: {"_c": inputs["x"], "_d": [[1 + mpf(10) ** -36 / mp.dps, mpf(0)]]},
+            rules={"y": Sphere(center="_c", directions="_d", why=".")},
+        ),
+        "directions of y agrees to",
+    ),
     "zero scale": (simple(compute=lambda inputs: {"y": [mpf(0)]}), "must be positive"),
     "NaN": (simple(compute=lambda inputs: {"y": [mp.nan]}), "must be positive|agrees to"),
     "infinity in scale 1": (
@@ -177,6 +198,94 @@ def test_subspaces_members_and_behaviours_are_frozen():
     assert expect["v"]["value"]["f64"] == [0.5**0.5, 0.5**0.5, 0.5**0.5, -(0.5**0.5)]
     assert [member["value"]["hp"] for member in expect["y"]["members"]] == [["1.0"], ["2.0"]]
     assert expect["behaviour"] == {"kind": "behaviour", "allowed": ["error"], "argument": "x"}
+
+
+def circle(inputs):
+    """A circle of radius x_1 at height x_0, in another basis and with another center when x is perturbed."""
+    height, radius = inputs["x"]
+    zero, a, b = mpf(0), mpf(3) / 5 * radius, mpf(4) / 5 * radius
+    plain = [[radius, zero, zero], [zero, radius, zero]]
+    turned = [[a, b, zero], [-b, a, zero]]
+    return {"_c": [zero, zero, height], "_d": plain if height == 1 else turned, "_f": []}
+
+
+CIRCLE = Sphere(center="_c", directions="_d", free="_f", why="all of a circle")
+
+
+def test_a_sphere_is_frozen_and_moves_as_a_set():
+    y = freeze.evaluate(simple(compute=circle, rules={"y": CIRCLE}, samples=64))["expect"]["y"]
+    assert list(y) == [
+        "kind",
+        "center",
+        "directions",
+        "free",
+        "scale",
+        "condition",
+        "terms",
+        "threshold",
+        "why",
+    ]
+    assert y["kind"] == "sphere"
+    assert y["center"]["f64"] == [0.0, 0.0, 1.0]
+    assert (y["directions"]["shape"], y["directions"]["hp"]) == ([3, 2], ["2.0", "0", "0", "2.0", "0", "0"])
+    assert (y["free"]["shape"], y["free"]["f64"]) == ([3, 0], [])
+    # sqrt(1 + 4 + 4); the height moves by at most 2^-40 and the radius 2 by 2 2^-40, whatever the basis
+    assert y["scale"] == 3.0
+    assert 0.6 < y["condition"] <= 0.667
+
+
+def test_a_flat_is_frozen_and_does_not_mind_where_its_center_is():
+    def line(inputs):
+        return {"_c": [inputs["x"][0], mpf(1)], "_d": [], "_f": [[mpf(1), mpf(0)]]}
+
+    rule = Sphere(center="_c", directions="_d", free="_f", why="a line")
+    y = freeze.evaluate(simple(compute=line, rules={"y": rule}))["expect"]["y"]
+    assert y["directions"]["shape"] == [2, 0]
+    assert (y["free"]["shape"], y["free"]["hp"]) == ([2, 1], ["1.0", "0"])
+    assert y["condition"] == 0  # the center moves along the line only
+
+    def turning(inputs):
+        return {"_c": [mpf(0), mpf(1)], "_d": [], "_f": [[mpf(1), inputs["x"][0] - 1]]}
+
+    y = freeze.evaluate(simple(compute=turning, rules={"y": rule}, samples=64))["expect"]["y"]
+    # a step of length 1, the scale, leaves the line by the angle, at most 2^-40
+    assert 0.9 < y["condition"] <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("x", "free", "expected"),
+    [
+        ([2, 0, 1], False, 0),
+        ([1.2, 1.6, 1], False, 0),
+        ([3, 0, 1], False, 1),
+        ([0, 0, 1], False, 2),
+        ([2, 0, 1.5], False, 0.5),
+        ([2, 0, 9], True, 0),
+        ([1, 0, 9], True, 1),
+    ],
+)
+def test_distance_to_a_circle_and_to_a_cylinder(x, free, expected):
+    directions, along = [[mpf(2), mpf(0), mpf(0)], [mpf(0), mpf(2), mpf(0)]], [[mpf(0), mpf(0), mpf(1)]]
+    given = sets.distance([mpf(0), mpf(0), mpf(1)], directions, along if free else [], [mpf(v) for v in x])
+    assert abs(given - mpf(expected)) < 1e-15
+
+
+def test_points_see_every_direction():
+    found = sets.points([mpf(0)] * 3, [[mpf(2), mpf(0), mpf(0)]], [[mpf(0), mpf(0), mpf(1)]], mpf(5))
+    assert found == [[2, 0, 0], [-2, 0, 0], [2, 0, 5]]
+    assert sets.points([mpf(1)], [], [[mpf(1)]], mpf(2)) == [[1], [3]]
+
+
+def test_a_symmetric_input_stays_symmetric():
+    matrix = [[1.0, 2.0, 0.0], [2.0, 3.0, 4.0], [0.0, 4.0, 5.0]]
+    whole = condition.perturbed(simple(inputs={"x": matrix}, symmetric=("x",)), Random(1))["x"]
+    loose = condition.perturbed(simple(inputs={"x": matrix}), Random(1))["x"]
+    assert whole == [list(column) for column in zip(*whole, strict=True)]
+    assert loose != [list(column) for column in zip(*loose, strict=True)]
+    assert whole[0][2] == 0
+    moved = [abs(whole[i][j] / matrix[i][j] - 1) * 2**40 for i, j in ((0, 0), (0, 1), (1, 1), (1, 2), (2, 2))]
+    assert all(0 < x <= 1 for x in moved)
+    assert len(set(moved)) == 5
 
 
 def test_inputs_are_written_exactly():
