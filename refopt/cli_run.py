@@ -195,6 +195,6 @@ class _Rows:
             say(f"{'step':>6}  {'value':>16}  {'|gradient|':>12}{last}")
         value, norm = float(to_host(step.value)), float(np.linalg.norm(to_host(step.gradient)))
         said = "" if refresh == "none" else f"  {refresh}"
-        if getattr(step, "loses_descent", False):
+        if said and getattr(step, "loses_descent", False):
             said += "; the model promises a rise"
         say(f"{iteration:>6}  {value:>16.9g}  {norm:>12.4g}{said}")

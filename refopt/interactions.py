@@ -9,6 +9,7 @@ they came from.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -98,7 +99,7 @@ def group_kinds(groups: Groups, layout: Sequence[Any]) -> tuple[str, ...]:
     bounds = np.cumsum([0, *(tensor.size for tensor in layout)]).tolist()
     if bounds[-1] != groups.n:
         raise ValueError(f"`layout` has {bounds[-1]} parameters; it must have {groups.n}, as `groups`")
-    pieces = [(a, b, tensor.kind) for a, b, tensor in zip(bounds, bounds[1:], layout, strict=True)]
+    pieces = [(a, b, tensor.kind) for (a, b), tensor in zip(pairwise(bounds), layout, strict=True)]
     found = [
         {kind for start, stop in ranges for a, b, kind in pieces if a < stop and start < b}
         for ranges in groups.ranges

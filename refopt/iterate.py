@@ -50,7 +50,8 @@ def iterate(
         theta: first point, (n,) float32 or float64.
         state: state to start from; None is `optimizer.init(theta)`.
         curvature: a `Derivatives`, or a function from the iteration to one, whose Hessian a method with
-            estimates uses (FOSI, grouped Newton); a function is asked only at the iterations with an estimate. None is f.
+            estimates uses (FOSI, grouped Newton); a function is asked only at the iterations with an
+            estimate. None is f.
 
     Raises:
         TypeError: when an argument is of another kind, or `state` another optimizer's.
@@ -93,7 +94,7 @@ def _check_like(path: str, part: Any, fresh: Any, theta: Array) -> None:
             _check_like(f"{path}.{name}", own, other, theta)
     elif isinstance(fresh, int) and not isinstance(fresh, bool):  # iterations, and counts of a spectrum
         check_count(path, part, 0)
-    elif getattr(fresh, "shape", None) == theta.shape:  # a spectrum's parts have other shapes
+    elif getattr(fresh, "shape", None) == theta.shape and fresh.dtype == theta.dtype:  # not spectra and flags
         check_real_vector(path, part, theta.shape[0])
         if part.dtype != fresh.dtype:
             raise TypeError(f"`{path}` has dtype {dtype_name(part)}; it must be {dtype_name(fresh)}")

@@ -97,6 +97,9 @@ def plot_interactions(
     rows = [_row(trace, iteration) for iteration in iterations]
     if not rows:
         raise ValueError("`iterations` is empty; it must name at least one iteration")
+    shape, wanted = trace["H_bar"].shape[1:], (groups.count, groups.count)
+    if shape != wanted:
+        raise ValueError(f"`trace` has 'H_bar' of shape {shape}; it must be {wanted}, as `groups` has groups")
     parts = 1 if layout is None else 3
     figure = _figure((2.6 * parts * len(rows) + 1.0, 6.0))
     axes = figure.subplots(2, parts * len(rows), squeeze=False)

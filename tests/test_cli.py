@@ -156,6 +156,7 @@ def test_a_peer_that_is_not_installed_says_what_to_install(folder, capsys, monke
     assert "no_such_library'; install refopt[peers]" in capsys.readouterr().err
 
 
+GROUPED = ["run", "rosenbrock-2", "--optimizer", "grouped-newton"]
 BAD = [
     (["verify", "--adapter", "refrence"], "Did you mean `reference`"),
     (["verify", "--adapter", "no_such_pkg.mod:C"], "no_such_pkg"),
@@ -196,6 +197,29 @@ BAD = [
     (["run", "rosenbrock-2", "--optimizer", "fosi", "--base", "adm"], "Did you mean adam"),
     (["run", "rosenbrock-2", "--optimizer", "fosi", "--base", "adam", "--set", "base=1"], "base.NAME"),
     (["run", "rosenbrock-2", "--optimizer", "fosi", "--base", "adm"], "`--base` is 'adm'"),
+    (
+        ["run", "rosenbrock-2", "--optimizer", "adam", "--partition", "trivial"],
+        "`--partition` is for grouped-n",
+    ),
+    (
+        ["run", "rosenbrock-2", "--optimizer", "adam", "--internal-damping", "1"],
+        "`--internal-damping` is for",
+    ),
+    ([*GROUPED, "--partition", "blocks"], "'blocks-k' or 'alternate-k'"),
+    ([*GROUPED, "--partition", "canonical"], "`layout` is missing"),
+    ([*GROUPED, "--internal-damping", "-1"], "`internal_damping` is -1.0; it must be at least 0"),
+    ([*GROUPED, "--internal-damping", "much"], "invalid float"),
+    ([*GROUPED, "--set", "momentumm=0.5"], "Did you mean momentum"),
+    ([*GROUPED, "--set", "groups=3"], "`groups` is no setting"),
+    ([*GROUPED, "--set", "plateau=3"], "`plateau` is a int; it must be a Plateau"),
+    ([*GROUPED, "--set", "plateau.every=0"], "`every` is 0; it must be at least 1"),
+    ([*GROUPED, "--set", "plateau.evry=1"], "Did you mean every"),
+    ([*GROUPED, "--set", "steps_per_epoch=5"], "`steps_per_epoch` is no setting"),
+    (
+        [*GROUPED[:3], "algorithm-4", "--set", "steps_per_epoch=0"],
+        "`steps_per_epoch` is 0; it must be at least",
+    ),
+    ([*GROUPED, "--base", "adam"], "only fosi has a base"),
     (["verify", "--json", "", "--only", "derivatives.along.L6.*"], "`--json` is ''"),
     (["run", "rosenbrock-2", "--optimizer", "adam", "--trace", ""], "`--trace` is ''"),
     (["run", "rosenbrock-2", "--optimizer", "adam", "--trace", "/no/such/folder/t.npz"], "cannot be written"),
@@ -251,6 +275,47 @@ def test_run_prints_the_steps_and_saves_them(tmp_path, capsys):
     trace = Trace.load(path)
     assert trace.iterations == 3
     assert abs(trace["value"][1] - 0.1764) < 1e-15
+
+
+def test_a_grouped_run_prints_the_steps_and_saves_what_the_pictures_need(tmp_path, capsys):
+    path = tmp_path / "trace.npz"
+    arguments = ["run", "tanh-network-18", "--optimizer", "grouped-newton", "--partition", "canonical"]
+    arguments += ["--internal-damping", "3", "--steps", "45", "--set", "learning_rate=0.5"]
+    assert cli.main([*arguments, "--trace", str(path)]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert rows[0] == ["step", "value", "|gradient|", "refresh"]
+    # the first 5, then every second one: each step is a refresh, which is said once
+    assert [row[0] for row in rows[1:-1]] == ["0", "1", "2", "3", "4", *map(str, range(6, 45, 2))]
+    trace = Trace.load(path)
+    assert trace["H_bar"].shape == (45, 6, 6)
+    assert trace["learning_rates"].shape == (45, 6)
+    assert float(rows[-2][1]) < float(rows[1][1])
+    assert "internal_damping=3.0" in trace.optimizer
+
+
+def test_eq_8_on_the_discrete_partition_solves_a_quadratic_in_one_step(capsys):
+    # Newton on figure 1's quadratic; a problem without layers has the discrete partition, so the option is
+    # not needed
+    arguments = ["run", "quadratic-figure1", "--optimizer", "grouped_newton", "--internal-damping", "0"]
+    assert cli.main([*arguments, "--steps", "1"]) == 0
+    assert abs(float(capsys.readouterr().out.split("f(theta) = ")[1])) < 1e-30
+
+
+def test_algorithm_4_refreshes_every_ten_steps_and_is_adjustable(capsys):
+    arguments = ["run", "tanh-network-18", "--optimizer", "algorithm-4", "--steps", "12"]
+    settings = ["--set", "plateau.every=4", "plateau.factor=0.25", "refresh_every=6", "steps_per_epoch=3"]
+    assert cli.main(arguments) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:-1]]
+    assert [row[0] for row in rows if row[3:] and row[3].startswith("refreshed")] == ["0", "10"]
+    assert cli.main([*arguments, *settings]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:-1]]
+    assert [row[0] for row in rows if row[3:] and row[3].startswith("refreshed")] == ["0", "6"]
+
+
+def test_a_first_model_without_a_minimum_is_said_and_has_status_1(capsys):
+    # f = (x y - 1)^2/2: no third derivative along an axis, and H_bar indefinite near 0
+    assert cli.main(["run", "polynomial-product-2", "--optimizer", "grouped-newton"]) == 1
+    assert "The method has no step at this point. grouped Newton has no step" in capsys.readouterr().out
 
 
 def test_a_diverging_run_says_so_and_has_status_1(capsys):

@@ -39,6 +39,8 @@ def make_grouped(settings: Mapping[str, Any], groups: Any) -> Any:
     from refopt.grouped_newton import GroupedNewton
     from refopt.plateau import Plateau
 
+    if "groups" in settings:
+        raise ValueError("`groups` is no setting of grouped_newton; the partition is given by itself.")
     values = {**settings, "groups": groups}
     if isinstance(values.get("plateau"), Mapping):
         values["plateau"] = _construct(Plateau, "plateau", values["plateau"])
