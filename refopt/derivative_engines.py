@@ -6,7 +6,8 @@ direction, order)`. Arguments were checked by `Derivatives`, which is the only u
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, NamedTuple, Protocol
 
@@ -16,7 +17,12 @@ from autograd.tracer import getval, isbox
 from refopt.arrays import Array, asarray_like, check_real_vector, dtype_name, namespace
 from refopt.autograd_arrays import register
 from refopt.derivative_errors import explained, not_traced, works_untraced
+from refopt.group_products import grouped_products
+from refopt.group_summary import assembled
+from refopt.groups import Groups
 from refopt.linearize import trace_gradient, zero_derivatives_allowed
+from refopt.summary import Summary
+from refopt.taylor import NoTaylorRule, trace_taylor
 
 
 class Linearization(NamedTuple):
@@ -51,6 +57,12 @@ class Engine(Protocol):
 
     def along(self, theta: Array, direction: Array, order: int) -> list[Array]:
         """Derivatives 0 to order of t -> f(theta + t direction) at 0."""
+
+    def mixed(self, theta: Array, directions: Sequence[Array]) -> Array:
+        """The derivative of order d + 1 with all but one argument filled by d directions, (n,)."""
+
+    def summary(self, theta: Array, direction: Array, groups: Groups, interactions: bool) -> Summary:
+        """The tensors of order 1 to 3 by groups; see `Derivatives.summary`."""
 
 
 def _explains(method: Callable) -> Callable:
@@ -144,6 +156,23 @@ class TracedEngine:
 
     @_traces
     def along(self, theta: Array, direction: Array, order: int) -> list[Array]:
+        """Taylor mode, or nested forward mode where a primitive has no Taylor rule."""
+        return self._along(theta)(direction, order, None)
+
+    def _along(self, theta: Array) -> Callable[..., list[Array]]:
+        """The map (direction, order, support) -> derivatives, from one trace where that is possible."""
+        try:
+            tape = trace_taylor(self.traced, theta)
+        except NoTaylorRule:
+            return lambda direction, order, support: self._nested(theta, direction, order)
+
+        def along(direction: Array, order: int, support: Any) -> list[Array]:
+            found = tape.coefficients(direction, order, support)
+            return [scalar(math.factorial(k) * c, theta) for k, c in enumerate(found)]
+
+        return along
+
+    def _nested(self, theta: Array, direction: Array, order: int) -> list[Array]:
         """Forward mode nested `order` times, the direction held constant."""
         found: list[Array] = []
 
@@ -158,6 +187,34 @@ class TracedEngine:
         with zero_derivatives_allowed():
             found.append(getval(derivative(order, theta)))
         return [scalar(value, theta) for value in found]
+
+    @_traces
+    def mixed(self, theta: Array, directions: Sequence[Array]) -> Array:
+        """Forward mode nested over reverse mode, the directions held constant."""
+
+        def derivative(k: int, x: Array) -> Array:
+            if k == 0:
+                vjp, value = make_vjp(self.traced, x)
+                return vjp(vspace(value).ones())
+            return make_jvp(lambda y: derivative(k - 1, y), x)(directions[k - 1])[1]
+
+        with zero_derivatives_allowed():
+            return like_theta(getval(derivative(len(directions), theta)), theta)
+
+    @_traces
+    def summary(self, theta: Array, direction: Array, groups: Groups, interactions: bool) -> Summary:
+        """One trace of the gradient and one of the value, replayed for each group."""
+        if interactions:
+            tape = trace_gradient(self.traced, theta)
+            value, gradient = scalar(tape.value, theta), like_theta(tape.gradient, theta)
+            H_bar: Array | None = grouped_products(tape, direction, groups)
+        else:
+            (value, gradient), H_bar = self.value_and_gradient(theta), None
+        along = self._along(theta)
+        return assembled(
+            value, gradient, direction, groups, H_bar,
+            lambda s: along(groups.restrict(direction, s), 3, groups.ranges[s]),
+        )  # fmt: skip
 
 
 def scalar(value: Any, theta: Array, source: str = "the objective") -> Any:

@@ -22,7 +22,7 @@ More of NumPy works on NumPy arrays (see autograd). Constants of another library
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from refopt.arrays import (
@@ -36,9 +36,12 @@ from refopt.arrays import (
     namespace,
     require_symmetric,
 )
+from refopt.batches import AveragedEngine
 from refopt.derivative_check import DerivativeCheck, check_derivatives, symmetry_defect
 from refopt.derivative_engines import Engine, Linearization, TracedEngine, require_tangent
 from refopt.given_engines import DecayedEngine, GivenEngine
+from refopt.groups import Groups, check_groups
+from refopt.summary import Summary
 
 __all__ = ["DerivativeCheck", "Derivatives", "Linearization", "symmetry_defect"]
 
@@ -78,6 +81,7 @@ class Derivatives:
         gradient: Callable[[Array], Array],
         hvp: Callable[[Array, Array], Array] | None = None,
         linearize: Callable[[Array], Callable[[Array], Array]] | None = None,
+        along: Callable[[Array, Array, int], Sequence[Any]] | None = None,
     ) -> Derivatives:
         """Derivatives that somebody else computes: torch, JAX, or a formula.
 
@@ -87,12 +91,31 @@ class Derivatives:
             hvp: (theta, vector) -> Hessian times vector, (n,).
             linearize: theta -> (vector -> Hessian times vector), for libraries that can reuse the point;
                 where it is absent, `hvp` at the point is used.
+            along: (theta, direction, order) -> order + 1 derivatives of t -> f(theta + t direction) at 0,
+                plain ones without 1/k!; needed for third derivatives.
 
         Returns:
             An object with the methods of this class; results in arrays of another library are copied to
             theta's. A method that needs a callable which was not given raises NotImplementedError.
         """
-        return cls._of(GivenEngine(value, gradient, hvp, linearize))
+        return cls._of(GivenEngine(value, gradient, hvp, linearize, along))
+
+    @classmethod
+    def averaged(cls, parts: Sequence[Derivatives], sizes: Sequence[float]) -> Derivatives:
+        """The derivatives of the mean of several objectives, sum_b (size_b / sum of sizes) f_b.
+
+        Args:
+            parts: derivatives of the f_b, for instance the mean loss of each minibatch.
+            sizes: positive numbers, for instance the number of samples in each.
+
+        Raises:
+            TypeError: when a part is no `Derivatives`, or a size no number.
+            ValueError: when there are no parts, or not as many sizes, or a size is not positive.
+        """
+        for b, part in enumerate(parts):
+            if not isinstance(part, Derivatives):
+                raise TypeError(f"`parts[{b}]` is a {type(part).__name__}; it must be a Derivatives")
+        return cls._of(AveragedEngine([part._engine for part in parts], sizes))
 
     def with_weight_decay(self, decay: float) -> Derivatives:
         """The derivatives of f(theta) + decay/2 |theta|^2, for a finite decay of at least 0."""
@@ -141,7 +164,8 @@ class Derivatives:
         Args:
             theta: the point, (n,).
             direction: a vector (n,), constant along the line.
-            order: the highest derivative, at least 0; the work doubles with each order (nested forward mode).
+            order: d, the highest derivative, at least 0: O(d^2) work in Taylor mode; twice the work with each
+                order in nested forward mode, where the objective uses what Taylor mode has no rule for.
 
         Returns:
             order + 1 scalars f, f', f'', ...: plain derivatives, without 1/k!.
@@ -154,6 +178,52 @@ class Derivatives:
         for k, derivative in enumerate(found):
             check_finite(f"derivative of order {k}", derivative)
         return tuple(found)
+
+    def summary(
+        self, theta: Array, direction: Array, groups: Groups, *, interactions: bool = True
+    ) -> Summary:
+        """The tensors D^1(u), D^2(u) and the diagonal of D^3(u) by groups of parameters, in one call.
+
+        One trace of the gradient and one of the value, each replayed for every group, where what a group does
+        not reach is left out; whole tensors of any order are `summary_tensors`.
+
+        Args:
+            theta: the point, (n,).
+            direction: u, (n,), a constant.
+            groups: partition of the n parameters into S groups.
+            interactions: whether H_bar is computed whole; else only its diagonal, without Hessian products.
+
+        Returns:
+            Value, gradient, g_bar (S,), H_bar (S, S), third_diagonal (S,); they are not checked to be finite.
+
+        Raises:
+            TypeError: when an argument is of another kind.
+            ValueError: when theta or u is not finite, or the partition is of another length.
+            NotImplementedError: when the objective has no third derivatives here, as one `from_callables`
+                without `along`.
+        """
+        check_vector("theta", theta)
+        require_tangent("direction", direction, theta)
+        check_finite("direction", direction)
+        check_groups(groups, theta)
+        return self._engine.summary(theta, direction, groups, interactions)
+
+    def mixed(self, theta: Array, *directions: Array) -> Array:
+        """The gradient of f^(d)[u_1, ..., u_d], (n,): the derivative of order d + 1 with one argument open.
+
+        Forward mode nested over reverse mode; the work doubles with each direction.
+
+        Args:
+            theta: the point, (n,).
+            directions: u_1, ..., u_d, each (n,), constants; none for the gradient, one for a Hessian product.
+        """
+        check_vector("theta", theta)
+        for k, direction in enumerate(directions):
+            require_tangent(f"directions[{k}]", direction, theta)
+            check_finite(f"directions[{k}]", direction)
+        found = self._engine.mixed(theta, directions)
+        check_finite("mixed derivative", found)
+        return found
 
     def hessian(self, theta: Array, *, tolerance: float | None = None) -> Array:
         """The Hessian at theta, (n, n), from n products; symmetric to the last bit.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from refopt.arrays import Array, asarray_like, dtype_name, namespace, to_host
 from refopt.derivative_engines import Engine, Linearization, require_tangent, scalar
+from refopt.group_summary import summary_by_products
+from refopt.groups import Groups
+from refopt.summary import Summary
 
 
 class GivenEngine:
@@ -18,12 +21,14 @@ class GivenEngine:
         gradient: Callable[[Array], Array],
         hvp: Callable[[Array, Array], Array] | None,
         linearize: Callable[[Array], Callable[[Array], Array]] | None,
+        along: Callable[[Array, Array, int], Sequence[Any]] | None,
     ) -> None:
-        given = {"value": value, "gradient": gradient, "hvp": hvp, "linearize": linearize}
+        given = {"value": value, "gradient": gradient, "hvp": hvp, "linearize": linearize, "along": along}
         for name, function in given.items():
             if not callable(function) and (function is not None or name in ("value", "gradient")):
                 raise TypeError(f"`{name}` is a {type(function).__name__}; it must be a function")
         self.objective, self._gradient, self._hvp, self._linearize = value, gradient, hvp, linearize
+        self._along = along
 
     def value(self, theta: Array) -> Array:
         """The given value."""
@@ -63,15 +68,43 @@ class GivenEngine:
         return product
 
     def along(self, theta: Array, direction: Array, order: int) -> list[Array]:
-        """The value, g'u and u'Hu; callables reach no higher."""
+        """The given `along`; without one the value, g'u and u'Hu."""
+        if self._along is not None:
+            return self._given_along(theta, direction, order)
         if order > 2:
-            raise NotImplementedError(f"`order` is {order}; derivatives given by callables reach order 2")
+            raise NotImplementedError(
+                f"`order` is {order}; without `along`, derivatives given by callables reach order 2"
+            )
         xp = namespace(theta)
         if order < 2:
             value, gradient = self.value_and_gradient(theta)
             return [value, xp.sum(gradient * direction)][: order + 1]
         at = self.linearize(theta)
         return [at.value, xp.sum(at.gradient * direction), xp.sum(at.hvp(direction) * direction)]
+
+    def _given_along(self, theta: Array, direction: Array, order: int) -> list[Array]:
+        found = list(self._along(theta, direction, order))  # type: ignore[misc]
+        if len(found) != order + 1:
+            raise ValueError(
+                f"`along` returned {len(found)} derivatives; it must return {order + 1} for order {order}"
+            )
+        return [scalar(_copied(value, theta), theta, "`along`") for value in found]
+
+    def mixed(self, theta: Array, directions: Sequence[Array]) -> Array:
+        """The gradient, or one product; callables reach no higher."""
+        if len(directions) > 1:
+            raise NotImplementedError(
+                f"`order` is {len(directions) + 1}; mixed derivatives given by callables reach order 2"
+            )
+        return self.linearize(theta).hvp(directions[0]) if directions else self.value_and_gradient(theta)[1]
+
+    def summary(self, theta: Array, direction: Array, groups: Groups, interactions: bool) -> Summary:
+        """From the given products and derivatives along the groups' parts of the direction."""
+        if self._along is None:
+            raise NotImplementedError(
+                "`from_callables` was not given `along`; the third derivatives of a summary need it"
+            )
+        return summary_by_products(self, theta, direction, groups, interactions)
 
 
 class DecayedEngine:
@@ -116,6 +149,30 @@ class DecayedEngine:
             decay * xp.sum(direction * direction),
         ]
         return [a + b for a, b in zip(found, penalty, strict=False)] + found[3:]
+
+    def mixed(self, theta: Array, directions: Sequence[Array]) -> Array:
+        """The mixed derivative of f, and decay theta or decay u, the penalty's."""
+        found = self._plain.mixed(theta, directions)
+        return found + self._decay * (theta, *directions)[-1] if len(directions) < 2 else found
+
+    def summary(self, theta: Array, direction: Array, groups: Groups, interactions: bool) -> Summary:
+        """The summary of f, with decay theta in the gradient and decay |u_s|^2 on the diagonal of H_bar."""
+        plain, xp = self._plain.summary(theta, direction, groups, interactions), namespace(theta)
+        squares = self._decay * groups.sums(direction * direction)
+        diagonal = xp.eye(groups.count, dtype=theta.dtype, device=theta.device) > 0
+        return plain._replace(
+            value=plain.value + self._penalty(theta),
+            gradient=plain.gradient + self._decay * theta,
+            g_bar=plain.g_bar + self._decay * groups.sums(direction * theta),
+            H_bar=xp.where(diagonal, plain.H_bar + squares, plain.H_bar),
+        )
+
+
+def _copied(value: Any, theta: Array) -> Any:
+    """A given scalar in theta's library."""
+    if not hasattr(value, "dtype") or type(value) is type(theta):
+        return value
+    return asarray_like(to_host(value), theta, dtype=dtype_name(value))[()]
 
 
 def _of_library(name: str, result: Any, theta: Array) -> Array:

@@ -252,6 +252,16 @@ class Groups:
             raise ValueError(f"`{name}` has shape {tuple(x.shape)}; it must be ({self.n},), as `groups`")
 
 
+def check_groups(groups: Any, theta: Array) -> None:
+    """Require a partition of theta's parameters; raises TypeError or ValueError."""
+    if not isinstance(groups, Groups):
+        raise TypeError(f"`groups` is a {type(groups).__name__}; it must be a Groups")
+    if groups.n != theta.shape[0]:
+        raise ValueError(
+            f"`groups` partitions {groups.n} parameters; it must partition {theta.shape[0]}, as `theta`"
+        )
+
+
 def partition(name: str, n: int, layout: Sequence[Tensor] | None = None) -> Groups:
     """The partition of a name of the paper.
 

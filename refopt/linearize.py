@@ -17,7 +17,7 @@ from autograd.core import JVPNode, make_vjp, vspace
 from autograd.tracer import Node, getval, notrace_primitives, trace
 
 from refopt.arrays import Array, namespace
-from refopt.tape_compiler import Step, compile_tape
+from refopt.tape_compiler import Compiled, compile_tape
 
 
 class TapeNode(Node):
@@ -48,28 +48,25 @@ class Tape(NamedTuple):
     Attributes:
         value: the objective at the point.
         gradient: its gradient, (n,).
-        steps: the linear operations in order.
-        slots: how many intermediate tangents there are, the vector included.
-        result: the slot of the product; None where the gradient does not depend on the point.
+        compiled: the linear operations in order, and where the product is; None where the gradient does not
+            depend on the point.
     """
 
     value: Array
     gradient: Array
-    steps: tuple[Step, ...]
-    slots: int
-    result: int | None
+    compiled: Compiled | None
 
     def product(self, vector: Array) -> Array:
         """The Hessian at the traced point times `vector`, an array of the point's shape, dtype and device."""
-        if self.result is None:
+        if self.compiled is None:
             return namespace(vector).zeros_like(vector)
-        slots: list[Any] = [None] * self.slots
+        slots: list[Any] = [None] * len(self.compiled.shapes)
         slots[0] = vector
-        for target, apply, sources, spent in self.steps:
-            slots[target] = apply(*[slots[i] for i in sources])
-            for i in spent:
+        for step in self.compiled.steps:
+            slots[step.target] = step.apply(*[slots[i] for i in step.sources])
+            for i in step.spent:
                 slots[i] = None
-        return slots[self.result]
+        return slots[self.compiled.result]
 
 
 @contextmanager
@@ -100,7 +97,7 @@ def trace_gradient(objective: Callable[[Array], Array], theta: Array) -> Tape:
     with zero_derivatives_allowed():
         gradient, end = trace(root, gradient_of, theta)
     if end is None:
-        return Tape(values[0], getval(gradient), (), 1, None)
-    steps, slots, result = compile_tape(root, end)
+        return Tape(values[0], getval(gradient), None)
+    compiled = compile_tape(root, end)
     root.tape.clear()  # nodes refer to their tape: the cycle would keep every array until it is collected
-    return Tape(values[0], gradient, steps, slots, result)
+    return Tape(values[0], gradient, compiled)

@@ -14,11 +14,13 @@ autograd's JVP rule: nothing is lost but speed.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import autograd.numpy.numpy_wrapper as anp
 import numpy as np
 from autograd.core import VSpace, sparse_add
+from autograd.numpy.numpy_boxes import ArrayBox
 
 from refopt.arrays import namespace
 from refopt.autograd_indexing import put
@@ -49,21 +51,68 @@ class Scattered(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One linear operation: `target = apply(*sources)`; the `spent` slots are not read afterwards."""
+    """One linear operation.
+
+    Attributes:
+        target: the slot of its result, `apply(*sources)`.
+        apply: the operation; where `partial`, a source None stands for zeros.
+        sources: the slots it reads.
+        spent: those that no later step reads.
+        taken: the half-open range of the vector that it selects; None where it does something else.
+        partial: see `apply`.
+    """
 
     target: int
     apply: Callable[..., Any]
     sources: tuple[int, ...]
     spent: tuple[int, ...]
+    taken: tuple[int, int] | None = None
+    partial: bool = False
 
 
-def compile_tape(root: Any, end: Any) -> tuple[tuple[Step, ...], int, int]:
-    """The steps from a tangent of `root` to that of `end`, the number of slots, the slot of the result."""
+class Compiled(NamedTuple):
+    """What `compile_tape` returns.
+
+    Attributes:
+        steps: from a tangent of the root, slot 0, to that of the end.
+        shapes: of the slots.
+        result: the slot of the end's tangent.
+        pieces: where that tangent is made of slices, each written once: ((start, stop), slot); else None.
+    """
+
+    steps: tuple[Step, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    result: int
+    pieces: tuple[tuple[tuple[int, int], int], ...] | None
+
+
+def compile_tape(root: Any, end: Any) -> Compiled:
+    """The steps from a tangent of `root` to that of `end`."""
     compiler = Compiler(root)
     for node in _reaching(end, root):
         compiler.add(node)
+    pieces = _pieces(compiler.forms[end])
     result = compiler.owned_slot(end)
-    return _with_spent(compiler.steps, result), len(compiler.shapes), result
+    return Compiled(_with_spent(compiler.steps, result), tuple(compiler.shapes), result, pieces)
+
+
+def _pieces(form: Any) -> tuple[tuple[tuple[int, int], int], ...] | None:
+    """The slices that a scattered tangent of a vector consists of, each element written at most once."""
+    if not isinstance(form, Scattered) or form.base is not None:
+        return None
+    (n,) = form.space.shape
+    found = tuple((slice_range(part.index, n), part.slot) for part in form.parts)
+    ordered = sorted(place for place, _ in found if place is not None)
+    apart = all(a[1] <= b[0] for a, b in pairwise(ordered))
+    return found if apart and len(ordered) == len(found) else None  # type: ignore[return-value]
+
+
+def slice_range(index: Any, n: int) -> tuple[int, int] | None:
+    """The half-open range that a slice of step 1 selects from n elements; None for another index."""
+    if not isinstance(index, slice) or index.step not in (None, 1):
+        return None
+    start, stop, _ = index.indices(n)
+    return (start, max(start, stop))
 
 
 def _reaching(end: Any, root: Any) -> list[Any]:
@@ -96,13 +145,20 @@ class Compiler:
         self.steps: list[Step] = []
 
     def emit(
-        self, apply: Callable[..., Any], sources: tuple[int, ...], shape: tuple[int, ...], owned: bool
+        self,
+        apply: Callable[..., Any],
+        sources: tuple[int, ...],
+        shape: tuple[int, ...],
+        owned: bool,
+        *,
+        taken: tuple[int, int] | None = None,
+        partial: bool = False,
     ) -> Scaled:
         """Append a step and return the form of its result."""
         slot = len(self.shapes)
         self.shapes.append(shape)
         self.owned.append(owned)
-        self.steps.append(Step(slot, apply, sources, ()))
+        self.steps.append(Step(slot, apply, sources, (), taken, partial))
         return Scaled(None, slot)
 
     def slot(self, node: Any) -> int:
@@ -121,9 +177,8 @@ class Compiler:
         """A step that writes every part of a scattered tangent into one array."""
         sources = tuple(part.slot for part in form.parts)
         apply = scatter(form.space, [part.index for part in form.parts], form.base is not None)
-        return self.emit(
-            apply, sources if form.base is None else (*sources, form.base), form.space.shape, True
-        )
+        sources = sources if form.base is None else (*sources, form.base)
+        return self.emit(apply, sources, form.space.shape, True)
 
     def owned_slot(self, node: Any) -> int:
         """As `slot`, in memory that is neither the vector's nor shared: what a caller may keep and change."""
@@ -136,9 +191,10 @@ class Compiler:
         """A step for a sum of scaled slots, broadcast to `shape`."""
         terms = sorted(terms, key=lambda term: term.coefficient is None)
         shapes = [np.broadcast_shapes(anp.shape(t.coefficient), self.shapes[t.slot]) for t in terms]
-        apply = combination([t.coefficient for t in terms], shapes[0] == shape)
+        apply = combination([t.coefficient for t in terms], shape, shapes[0] == shape)
         owned = np.broadcast_shapes(*shapes) == shape
-        return self.emit(apply if owned else spread(apply, shape), tuple(t.slot for t in terms), shape, owned)
+        slots = tuple(t.slot for t in terms)
+        return self.emit(apply if owned else spread(apply, shape), slots, shape, owned, partial=owned)
 
     def add(self, node: Any) -> None:
         """Find the form of a node's tangent from those of its parents."""
@@ -189,8 +245,11 @@ class Compiler:
         if not rule:
             return self.emit(JOINT.get(node.fun, autograd_rule)(node), slots, shape, False)
         shared = node.fun in BROADCASTS or (node.fun in VIEWS and not self.owned[slots[0]])
-        owned = len(maps) > 1 or not shared
-        return self.emit(maps[0] if len(maps) == 1 else total(maps), slots, shape, owned)
+        owned, taken = len(maps) > 1 or not shared, None
+        if node.fun is ArrayBox.__getitem__ and slots == (0,):
+            taken = slice_range(node.args[1], self.shapes[0][0])
+        apply = maps[0] if len(maps) == 1 else total(maps)
+        return self.emit(apply, slots, shape, owned, taken=taken, partial=len(maps) > 1)
 
 
 def _floating(coefficient: Any, value: Any) -> Any:

@@ -12,12 +12,20 @@ from refopt.arrays import namespace
 from refopt.autograd_indexing import add_at, is_basic
 
 
-def combination(coefficients: list[Any], whole: bool) -> Callable[..., Any]:
-    """The sum of coefficient * tangent; `whole` says that the first product has the shape of the sum."""
+def combination(coefficients: list[Any], shape: tuple[int, ...], whole: bool) -> Callable[..., Any]:
+    """The sum of coefficient * tangent, where a tangent None stands for zeros.
+
+    Args:
+        coefficients: one for each tangent; None is one.
+        shape: of the sum, where all tangents are arrays.
+        whole: whether the first product has that shape.
+    """
     first, *rest = coefficients
     in_place = whole and first is not None
 
     def apply(tangent: Any, *tangents: Any) -> Any:
+        if tangent is None or any(g is None for g in tangents):
+            return some((tangent, *tangents))
         result = tangent if first is None else first * tangent
         for c, g in zip(rest, tangents, strict=True):
             term = g if c is None else c * g
@@ -26,6 +34,12 @@ def combination(coefficients: list[Any], whole: bool) -> Callable[..., Any]:
             else:
                 result = result + term
         return result
+
+    def some(tangents: tuple[Any, ...]) -> Any:
+        given = [(c, g) for c, g in zip(coefficients, tangents, strict=True) if g is not None]
+        terms = [g if c is None else c * g for c, g in given]
+        result = sum(terms[1:], terms[0])
+        return result if result.shape == shape else namespace(result).broadcast_to(result, shape)
 
     return apply
 
@@ -41,13 +55,13 @@ def spread(apply: Callable[..., Any], shape: tuple[int, ...]) -> Callable[..., A
 
 
 def total(maps: list[Callable[[Any], Any]]) -> Callable[..., Any]:
-    """The sum of one map per tangent."""
-    first, *rest = maps
+    """The sum of one map per tangent, where a tangent None stands for zeros."""
 
-    def apply(tangent: Any, *tangents: Any) -> Any:
-        result = first(tangent)
-        for move, g in zip(rest, tangents, strict=True):
-            result = result + move(g)
+    def apply(*tangents: Any) -> Any:
+        result = None
+        for move, g in zip(maps, tangents, strict=True):
+            if g is not None:
+                result = move(g) if result is None else result + move(g)
         return result
 
     return apply

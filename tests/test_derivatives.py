@@ -554,7 +554,7 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "given order 3": (
         lambda: Derivatives.from_callables(lambda x: 0.0, lambda x: x, lambda x, v: v).along(X, X, 3),
         NotImplementedError,
-        "`order` is 3; derivatives given by callables reach order 2",
+        "`order` is 3; without `along`, derivatives given by callables reach order 2",
     ),
 }
 
