@@ -98,7 +98,8 @@ class Secular:
         positive at the left and not at the right: the root is there, and it is the minimizer.
         """
         low, high = self.bounds()
-        low, high = low * (1 - mpf(10) ** -depth), high * (1 + mpf(10) ** -depth)
+        # The lower bound is the root itself for S = 1: off it, so that Newton's steps land inside.
+        low, high = low / 2, high * (1 + mpf(10) ** -depth)
         tiny, definite, r = mpf(10) ** -depth, False, mp.sqrt(low * high)
         while high - low > tiny * high or not definite:
             if high - low <= tiny * high:
