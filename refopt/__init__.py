@@ -16,6 +16,11 @@ from refopt.derivatives import Derivatives as Derivatives
 from refopt.derivatives import Linearization as Linearization
 
 if TYPE_CHECKING:
+    from refopt.cubic import Certificate as Certificate
+    from refopt.cubic import CubicSolution as CubicSolution
+    from refopt.cubic import cubic_certificate as cubic_certificate
+    from refopt.cubic import cubic_minimizer as cubic_minimizer
+    from refopt.cubic import cubic_value as cubic_value
     from refopt.first_order import FIRST_ORDER as FIRST_ORDER
     from refopt.first_order import Adam as Adam
     from refopt.first_order import AdamW as AdamW
@@ -29,6 +34,15 @@ if TYPE_CHECKING:
     from refopt.fosi import FosiStep as FosiStep
     from refopt.fosi import refresh_period as refresh_period
     from refopt.fosi import refresh_period_measured as refresh_period_measured
+    from refopt.grouped_newton import GroupedNewton as GroupedNewton
+    from refopt.grouped_newton import GroupedNewtonState as GroupedNewtonState
+    from refopt.grouped_newton import GroupedNewtonStep as GroupedNewtonStep
+    from refopt.groups import Groups as Groups
+    from refopt.groups import Tensor as Tensor
+    from refopt.groups import partition as partition
+    from refopt.interactions import Interactions as Interactions
+    from refopt.interactions import interaction_blocks as interaction_blocks
+    from refopt.interactions import interaction_matrices as interaction_matrices
     from refopt.iterate import Optimizer as Optimizer
     from refopt.iterate import Outcome as Outcome
     from refopt.iterate import Trace as Trace
@@ -39,6 +53,7 @@ if TYPE_CHECKING:
     from refopt.newton import Newton as Newton
     from refopt.newton import SaddleFreeNewton as SaddleFreeNewton
     from refopt.newton import SteepestDescent as SteepestDescent
+    from refopt.plateau import Plateau as Plateau
     from refopt.problems import Problem as Problem
     from refopt.problems import list_problems as list_problems
     from refopt.problems import load_problem as load_problem
@@ -52,6 +67,9 @@ if TYPE_CHECKING:
     from refopt.spectrum import extreme_spectrum as extreme_spectrum
     from refopt.spectrum import lanczos as lanczos
     from refopt.spectrum import lanczos_steps as lanczos_steps
+    from refopt.summary import Summary as Summary
+    from refopt.summary import SummaryTensor as SummaryTensor
+    from refopt.summary import summary_tensors as summary_tensors
 
 __version__ = "0.1.0"
 
@@ -60,15 +78,22 @@ __all__ = [
     "FIRST_ORDER",
     "Adam",
     "AdamW",
+    "Certificate",
     "Cosine",
     "CubicNewton",
+    "CubicSolution",
     "Derivatives",
     "Exponential",
     "Fosi",
     "FosiState",
     "FosiStep",
     "GradientDescent",
+    "GroupedNewton",
+    "GroupedNewtonState",
+    "GroupedNewtonStep",
+    "Groups",
     "HeavyBall",
+    "Interactions",
     "LinearWarmup",
     "Linearization",
     "Nesterov",
@@ -76,15 +101,24 @@ __all__ = [
     "Optimizer",
     "Outcome",
     "Piecewise",
+    "Plateau",
     "Problem",
     "RMSProp",
     "SaddleFreeNewton",
     "Spectrum",
     "SteepestDescent",
+    "Summary",
+    "SummaryTensor",
+    "Tensor",
     "Trace",
     "backend",
+    "cubic_certificate",
+    "cubic_minimizer",
+    "cubic_value",
     "extreme_spectrum",
     "hessian_operator",
+    "interaction_blocks",
+    "interaction_matrices",
     "iterate",
     "lanczos",
     "lanczos_steps",
@@ -93,22 +127,30 @@ __all__ = [
     "minimize",
     "namespace",
     "optimal_rates",
+    "partition",
     "refresh_period",
     "refresh_period_measured",
     "scipy_method",
+    "summary_tensors",
     "to_host",
 ]
 
 # The names above by module; a test holds the lists equal.
 _ON_DEMAND = {
+    "cubic": "Certificate CubicSolution cubic_certificate cubic_minimizer cubic_value",
     "first_order": "FIRST_ORDER Adam AdamW GradientDescent HeavyBall Nesterov RMSProp optimal_rates",
     "fosi": "Fosi FosiState FosiStep refresh_period refresh_period_measured",
+    "grouped_newton": "GroupedNewton GroupedNewtonState GroupedNewtonStep",
+    "groups": "Groups Tensor partition",
+    "interactions": "Interactions interaction_blocks interaction_matrices",
     "iterate": "Optimizer Outcome Trace iterate minimize",
     "newton": "COMPARATORS CubicNewton Newton SaddleFreeNewton SteepestDescent",
+    "plateau": "Plateau",
     "problems": "Problem list_problems load_problem",
     "schedules": "Cosine Exponential LinearWarmup Piecewise",
     "scipy_bridge": "hessian_operator scipy_method",
     "spectrum": "Spectrum extreme_spectrum lanczos lanczos_steps",
+    "summary": "Summary SummaryTensor summary_tensors",
 }
 _HOME = {name: module for module, names in _ON_DEMAND.items() for name in names.split()}
 
@@ -131,9 +173,9 @@ class _Package(ModuleType):
     """This module: `iterate` and `lanczos` are functions even when the modules of these names are loaded."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in _HOME and isinstance(
-            value, ModuleType
-        ):  # the import system binds a submodule it has loaded
+        if name in _HOME and isinstance(value, ModuleType):  # the import system binds what it has loaded
+            if _HOME[name] != name:
+                return  # the function of this name is in another module, and found there when it is used
             value = getattr(value, name)
         super().__setattr__(name, value)
 

@@ -410,13 +410,14 @@ def test_a_step_size_beyond_two_loses_the_descent_and_says_so(rate, loses):
 
 
 def test_the_positive_part_comes_before_the_average():
-    # eta = -1, then +1, mu_eta = 1/2: (0, 1/2), and -1, 0 without the positive part
-    sources = [Given([[1.0]], [-1.0]), Given([[1.0]], [1.0])]
-    for positive, expected in ((True, [0.0, 0.5]), (False, [-1.0, 0.0])):
+    # eta = -1, 1, -1, mu_eta = 1/2: 0, 1/2, 1/4, and -1, 0, -1/2 without the positive part. After the
+    # average it would give 0, 0, 0, or 0, 1/2, 0 where the average goes on from what was clipped.
+    sources = [Given([[1.0]], [g]) for g in (-1.0, 1.0, -1.0)]
+    for positive, expected in ((True, [0.0, 0.5, 0.25]), (False, [-1.0, 0.0, -0.5])):
         optimizer = eq_8(Groups.trivial(1), rate_momentum=0.5, positive_part=positive)
-        steps = steps_of(lambda t: sources[t], optimizer, np.zeros(1), 2)
-        assert [step.learning_rates[0] for step in steps] == expected
-        assert [step.eta[0] for step in steps] == [-1.0, 1.0]
+        steps = steps_of(lambda t: sources[t], optimizer, np.zeros(1), 3)
+        assert [step.learning_rates[0] for step in steps] == pytest.approx(expected, rel=ROUNDING)
+        assert [step.eta[0] for step in steps] == pytest.approx([-1.0, 1.0, -1.0], rel=ROUNDING)
 
 
 def test_the_direction_is_the_average_of_the_gradients():
@@ -428,6 +429,17 @@ def test_the_direction_is_the_average_of_the_gradients():
     assert [step.direction[0] for step in steps] == [8.0, 7.0, 5.25]
     assert [step.gradient[0] for step in steps] == gradients
     assert [step.theta_next[0] for step in steps] == pytest.approx([-4.0, -7.5, -10.125], rel=ROUNDING)
+
+
+def test_the_tensors_are_those_of_the_averaged_direction():
+    # f = x^2 at x = 2, u_0 = g = 4; eta = 1/2 goes to 0, where g = 0 and u = 0.75 * 4 = 3: g_bar = 0, H_bar
+    # = 3^2 * 2
+    f = Cubes(HOST, 2 * np.eye(1), [0.0], [0.0])
+    first, second = steps_of(f, eq_8(Groups.trivial(1), momentum=0.75), np.array([2.0]), 2)
+    assert (first.g_bar[0], first.H_bar[0, 0]) == (16.0, 32.0)
+    np.testing.assert_allclose(
+        [second.g_bar[0], second.H_bar[0, 0]], [0, 18], rtol=ROUNDING, atol=8 * ROUNDING
+    )
 
 
 def test_learning_rates_are_computed_at_the_first_step_and_every_tau_steps():
@@ -508,6 +520,8 @@ def test_the_plateau_by_hand():
     sizes = replayed(Plateau(every=1, patience=1, factor=0.25), [1, 0.99995, 0.5, 0.5, 0.5, 0.5, 0.4, 0.4])
     assert sizes == [1, 1, 1, 1, 1, 0.25, 0.25, 0.25]
     assert replayed(Plateau(every=1, patience=0), [1, math.nan, 0.5]) == [1, 1, 0.5]
+    assert replayed(Plateau(every=1, patience=0), [1, 0.99995, 1]) == [1, 1, 0.5]
+    assert replayed(Plateau(every=1, patience=0), [1, 0.9998, 1]) == [1, 1, 1]
     # a reduction by at most 1e-8 is not made
     assert replayed(Plateau(every=1, patience=0), [1] * 4, rate=2e-8) == [2e-8] * 4
     assert replayed(Plateau(every=1, patience=0), [1] * 3, rate=4e-8) == [4e-8, 4e-8, 2e-8]
