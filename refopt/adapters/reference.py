@@ -9,9 +9,9 @@ import numpy as np
 
 import refopt
 from refopt.adapters.naming import make, make_fosi
+from refopt.adapters.reference_grouped import GroupedReference
 from refopt.arrays import backend as backend_namespace
 from refopt.arrays import check_vector, to_host
-from refopt.conformance.adapter import Adapter
 from refopt.derivatives import Derivatives
 from refopt.first_order import FIRST_ORDER, GradientDescent, optimal_rates
 from refopt.fosi import Fosi, rate_scaling, refresh_period, refresh_period_measured
@@ -20,7 +20,7 @@ from refopt.problems import Problem, load_problem
 from refopt.spectrum import Spectrum, extreme_spectrum, lanczos, lanczos_steps
 
 
-class Reference(Adapter):
+class Reference(GroupedReference):
     """Every operation by refopt itself.
 
     Args:

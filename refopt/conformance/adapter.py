@@ -24,6 +24,7 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 
 from refopt.conformance.given import GivenProblem
+from refopt.conformance.grouped_operations import GroupedOperations
 from refopt.conformance.ops import OPERATIONS
 
 Answer = Mapping[str, Any]
@@ -35,7 +36,7 @@ class Skip(Exception):
     """Raised by an adapter, most simply by `Adapter.skip`, to leave the current case out; says why."""
 
 
-class Adapter:
+class Adapter(GroupedOperations):
     """Base class of adapters.
 
     Attributes:

@@ -15,7 +15,7 @@ def compare(expectation: Expectation, given: Any, dtype: str, wide: bool = False
     """Compare one quantity of an answer with its expectation.
 
     Args:
-        expectation: of kind array, subspace, exact or any, as in a vector file.
+        expectation: of kind array, subspace, sphere, exact or any, as in a vector file.
         given: the decoded quantity.
         dtype: dtype of the case, "float64" or "float32".
         wide: whether float64 is accepted in a float32 case.
@@ -102,6 +102,33 @@ def _columns(cluster: Sequence[int]) -> str:
     return f"column {cluster[0]}" if len(cluster) == 1 else f"columns {cluster[0]} to {cluster[-1]}"
 
 
+def compare_sphere(expectation: Expectation, given: Any, dtype: str, wide: bool = False) -> Comparison:
+    """Compare a vector with the set {center + B y + F z : |y| = 1}, B the directions, F the free ones.
+
+    The error is the larger of the distance to the span and of the distance along B from the sphere; the scale
+    grows with the answer where F is not empty, since an answer far out rounds by its own size.
+    """
+    threshold = float(expectation.get("threshold", 30.0))
+    center, B, F = (ratios.reference(expectation[part]) for part in ("center", "directions", "free"))
+    problem = ratios.unfit(given, center.high.shape, dtype, wide)
+    if problem:
+        return Comparison(False, threshold=threshold, reason=problem)
+    offset = (given.astype(np.float64) - center.high) - center.low
+    columns = np.concatenate([B.high, F.high], axis=1)
+    lengths = np.linalg.norm(columns, axis=0)
+    coordinates = np.linalg.lstsq(columns / lengths, offset, rcond=None)[0] / lengths
+    error = float(np.linalg.norm(offset - columns @ coordinates))
+    if B.high.shape[1]:
+        along = coordinates[: B.high.shape[1]]
+        error = max(error, abs(float(np.linalg.norm(along)) - 1.0) * float(np.max(lengths[: len(along)])))
+    scale = float(expectation["scale"])
+    scale = max(scale, float(np.linalg.norm(offset))) if F.high.shape[1] else scale
+    unit = ratios.UNIT_ROUNDOFF[dtype] * float(expectation.get("terms", 1))
+    ratio = error / (unit * max(float(expectation["condition"]), 1.0) * scale)
+    found = ratios.judge(np.array([ratio]), threshold, ratios.digits(error / scale, dtype), dtype)
+    return found if found.passed else found._replace(step=None, reason="is none of the accepted answers.")
+
+
 def compare_exact(expectation: Expectation, given: Any, dtype: str, wide: bool = False) -> Comparison:
     """Compare integers, booleans, strings and lists of them: the same type and the same value."""
     expected, plain = expectation["value"], _plain(given)
@@ -144,6 +171,7 @@ def largest_condition(expectation: Expectation) -> float:
 COMPARE: Mapping[str, Callable[..., Comparison]] = {
     "array": compare_array,
     "subspace": compare_subspace,
+    "sphere": compare_sphere,
     "exact": compare_exact,
     "any": compare_any,
 }

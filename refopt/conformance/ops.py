@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 # May be float64 in a float32 case: Lanczos works in float64, and scalars are often Python floats.
-_WIDE = "eigenvalues residuals diagonal off_diagonal ritz_values residual_norm scaling values"
+_WIDE = "eigenvalues residuals diagonal off_diagonal ritz_values residual_norm scaling values r step_sizes"
 WIDE = frozenset(_WIDE.split(" "))
 
 
@@ -167,6 +167,41 @@ OPERATIONS: Mapping[str, Operation] = {
             "thetas",
             "values scaling refreshed",
             "a free FOSI run",
+        ),
+        _row(
+            "summary",
+            "problem theta direction groups",
+            "g_bar H_bar third_diagonal",
+            "",
+            "tensors of order 1 and 2 and the diagonal of order 3 by groups of parameters",
+        ),
+        _row(
+            "summary_tensor",
+            "problem theta direction groups order",
+            "entries",
+            "",
+            "the different entries of one symmetric tensor by groups of parameters",
+        ),
+        _row(
+            "cubic_minimizer",
+            "H g lam scales",
+            "bounded minimizer",
+            "value radius dimension status",
+            "global minimum of the anisotropic cubic model",
+        ),
+        _row(
+            "grouped_newton_step",
+            "problem settings groups theta curvature_problem?",
+            "eta theta_next",
+            "direction g_bar H_bar third_diagonal D r learning_rates",
+            "the first step of grouped Newton",
+        ),
+        _row(
+            "grouped_newton_run",
+            "problem settings groups theta steps curvature_problem?",
+            "thetas",
+            "values learning_rates step_sizes refreshed",
+            "a free run of grouped Newton",
         ),
     )
 }

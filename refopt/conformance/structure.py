@@ -80,6 +80,16 @@ def _subspace_problems(expectation: Mapping[str, Any]) -> Iterable[str]:
         yield "whose gaps are not one positive number per cluster."
 
 
+def _sphere_problems(expectation: Mapping[str, Any]) -> Iterable[str]:
+    for part in ("center", "directions", "free"):
+        yield from _array_problems({**expectation, "value": expectation[part]})
+    shapes = [expectation[part]["shape"] for part in ("center", "directions", "free")]
+    if [len(shape) for shape in shapes] != [1, 2, 2] or any(shape[0] != shapes[0][0] for shape in shapes):
+        yield "whose center, directions and free directions are not of one dimension."
+    elif shapes[1][1] + shapes[2][1] == 0:
+        yield "which is a sphere without directions."
+
+
 def _exact_problems(expectation: Mapping[str, Any]) -> Iterable[str]:
     values = expectation["value"] if isinstance(expectation["value"], list) else [expectation["value"]]
     if not all(isinstance(value, (bool, int, str)) for value in values):
@@ -101,6 +111,7 @@ def _any_problems(expectation: Mapping[str, Any]) -> Iterable[str]:
 CHECKS: dict[str, Callable[[Mapping[str, Any]], Iterable[str]]] = {
     "array": _array_problems,
     "subspace": _subspace_problems,
+    "sphere": _sphere_problems,
     "exact": _exact_problems,
     "behaviour": _behaviour_problems,
     "any": _any_problems,

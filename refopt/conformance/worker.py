@@ -57,8 +57,9 @@ def answer(adapter: Adapter, request: Mapping[str, Any]) -> dict[str, Any]:
     """Answer a "run" request: `ok` with `out`, or another status of `scoring.Reply` with `message`."""
     try:
         inputs = wire.decode(request["in"], request["dtype"])
-        if isinstance(inputs.get("problem"), str):
-            inputs["problem"] = given_problem(inputs["problem"], request["dtype"])
+        for name in ("problem", "curvature_problem"):
+            if isinstance(inputs.get(name), str):
+                inputs[name] = given_problem(inputs[name], request["dtype"])
     except Exception as error:  # not the adapter's doing, so never a refusal of bad input
         return {"status": "unprepared", "message": f"the inputs cannot be prepared: {first_line(error)}"}
     operation = getattr(adapter, request["op"])
