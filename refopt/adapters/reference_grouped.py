@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from refopt.adapters.naming import make_grouped
-from refopt.arrays import to_host
+from refopt.arrays import check_count, to_host
 from refopt.conformance.adapter import Adapter
 from refopt.cubic import cubic_minimizer
 from refopt.groups import Groups
@@ -61,8 +61,9 @@ class GroupedReference(Adapter):
 
     def grouped_newton_run(self, problem, settings, groups, theta, steps, curvature_problem=None):
         """A free run."""
+        check_count("steps", steps, 1)
         taken = self._grouped_steps(problem, settings, groups, theta, steps, curvature_problem)
-        end = taken[-1].theta_next if taken else self._array(theta)
+        end = taken[-1].theta_next
         thetas = [*(step.theta for step in taken), end]
         values = [*(step.value for step in taken), self._derivatives(problem).value(end)]
         return {
