@@ -48,6 +48,7 @@ from refopt.arrays import (
     asarray_like,
     check_count,
     check_vector,
+    dtype_name,
     namespace,
     to_host,
 )
@@ -63,7 +64,7 @@ __all__ = ["Estimate", "GroupedNewton", "GroupedNewtonState", "GroupedNewtonStep
 
 
 class Estimate(NamedTuple):
-    """What lines 6 to 10 found at the last refresh; from `r` on, at the last one that was not kept."""
+    """What lines 6 to 10 found at the last refresh; from `r` on, at the last that found learning rates."""
 
     active: Array  # where u_s is not 0, (S,) bool
     g_bar: Array  # (S,)
@@ -204,6 +205,11 @@ class GroupedNewton(GroupedSettings):
 
     def _measured(self, source: Any, theta: Array, u: Array, last: Estimate) -> Estimate:
         """Lines 6 to 8, in one call."""
+        if not hasattr(source, "summary"):
+            raise TypeError(
+                f"`f` or `curvature` is a {type(source).__name__} without `summary`; "
+                "it must be a Derivatives or have that method"
+            )
         xp = namespace(theta)
         _, _, g_bar, H_bar, third = source.summary(theta, u, self.groups, interactions=self.interactions)
         _require_finite(**{"tensor D^1(u)": g_bar, "tensor D^2(u)": H_bar, "diagonal of D^3(u)": third})
@@ -219,10 +225,12 @@ class GroupedNewton(GroupedSettings):
         H, g, d = _among(kept, found.H_bar, found.g_bar, found.D)
         model = None
         if self.stationary:
-            pair = interaction_matrices(H)
+            pair = interaction_matrices(H, [self.groups.names[s] for s in kept])
             if pair.inverse is None:
                 return found, None, f"H_bar is {pair.status}"
             part = (pair.inverse @ to_host(g)).tolist()
+            if not max(map(abs, part)) <= float(namespace(g).finfo(g.dtype).max):
+                return found, None, f"a learning rate leaves the range of {dtype_name(g)}"
         else:
             try:
                 model = cubic_minimizer(H, g, self.internal_damping, d)
@@ -233,12 +241,11 @@ class GroupedNewton(GroupedSettings):
             part = to_host(model.minimizer).tolist()
         by_group = dict(zip(kept, part, strict=True))
         eta = asarray_like([by_group.get(s, 0.0) for s in range(self.groups.count)], found.g_bar)
-        clipped = (eta < 0) & self.positive_part
-        found = found._replace(r=_size(found.D * eta), eta=eta, clipped=clipped)
-        return found._replace(
-            model_change=self._model(found, eta),
-            model_change_clipped=self._model(found, self._rates(eta)),
-        ), model, ""  # fmt: skip
+        change = self._model(found, eta)
+        clipped_change = self._model(found, self._rates(eta)) if self.positive_part else change
+        r, clipped = _size(found.D * eta), (eta < 0) & self.positive_part
+        found = found._replace(r=r, eta=eta, model_change=change)
+        return found._replace(clipped=clipped, model_change_clipped=clipped_change), model, ""
 
     def _rates(self, eta: Array) -> Array:
         """(eta)_+, or eta without `positive_part`."""
@@ -246,8 +253,13 @@ class GroupedNewton(GroupedSettings):
         return xp.where(eta > 0, eta, xp.zeros_like(eta)) if self.positive_part else eta
 
     def _model(self, found: Estimate, eta: Array) -> float:
-        """The model of line 9 at eta."""
-        return cubic_value(found.H_bar, found.g_bar, self.internal_damping, eta, found.D)
+        """The model of line 9 at eta; infinite where it, or eta, leaves the range of its type."""
+        if not all_finite(eta):
+            return math.inf
+        try:
+            return cubic_value(found.H_bar, found.g_bar, self.internal_damping, eta, found.D)
+        except OverflowError:
+            return math.inf
 
     def _check_length(self, theta: Array) -> None:
         if theta.shape[0] != self.groups.n:

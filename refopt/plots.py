@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LINES = {"weights": "-", "biases": ":", "mixed": "--"}
-LINEAR_PART = 1e-3  # of the largest element: below it colours and axes are linear, which zero needs
+DECADES = 3  # below the largest element; further down colours and axes are linear, which zero needs
 COLOURS = "RdBu_r"  # white at 0, red above, blue below
 MOST_NAMES = 40  # more names on an axis cannot be read
 
@@ -63,7 +63,7 @@ def plot_learning_rates(
     if np.all(rates > 0):
         axes.set_yscale("log")
     elif largest > 0:
-        axes.set_yscale("symlog", linthresh=LINEAR_PART * largest)
+        axes.set_yscale("symlog", linthresh=_linear_part(largest))
         axes.axhline(0.0, color="0.7", linewidth=0.8, zorder=0)
     axes.set_xlabel("iteration")
     axes.set_ylabel("learning rate of the group")
@@ -122,6 +122,11 @@ def _figure(size: tuple[float, float]) -> Figure:
     return Figure(figsize=size, layout="constrained")
 
 
+def _linear_part(largest: float) -> float:
+    """Where the logarithmic part of an axis begins: a power of ten, so that its ticks begin there."""
+    return float(10.0 ** max(math.floor(math.log10(largest)) - DECADES, -300))
+
+
 def _row(trace: Trace, iteration: int) -> int:
     """The row of a recorded iteration."""
     found = np.flatnonzero(trace["iteration"] == iteration)
@@ -137,7 +142,7 @@ def _draw(figure: Any, row: Any, matrix: np.ndarray, title: str, groups: Groups,
     from matplotlib.colors import SymLogNorm
 
     largest = float(np.max(np.abs(matrix), initial=0.0)) or 1.0
-    norm = SymLogNorm(linthresh=LINEAR_PART * largest, vmin=-largest, vmax=largest, base=10)
+    norm = SymLogNorm(linthresh=_linear_part(largest), vmin=-largest, vmax=largest, base=10)
     names = groups.names
     if layout is None:
         parts = [("", matrix, names, names)]
@@ -161,7 +166,9 @@ def _draw(figure: Any, row: Any, matrix: np.ndarray, title: str, groups: Groups,
             axes.set_yticks(range(len(rows)), rows, fontsize="x-small")
         if len(columns) <= MOST_NAMES:
             axes.set_xticks(range(len(columns)), columns, fontsize="x-small", rotation=90)
-    figure.colorbar(image, ax=list(row), shrink=0.8)
+    decades = [10.0**e * _linear_part(largest) for e in range(DECADES + 1)]
+    ticks = [*(-x for x in reversed(decades)), 0.0, *decades]
+    figure.colorbar(image, ax=list(row), shrink=0.8, ticks=ticks)
 
 
 def _say(row: Any, status: str) -> None:

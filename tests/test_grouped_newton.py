@@ -211,8 +211,25 @@ def test_the_stationary_point_of_eq_8_can_be_a_maximum():
     assert (step.eta[0], step.model_change, step.loses_descent) == (-1.0, 0.5, True)  # exact: 1/1
     with pytest.raises(NoStep, match=r"unbounded.*no earlier learning rates"):
         first_step(eq_8(Groups.trivial(1)), f, np.zeros(1))
-    with pytest.raises(NoStep, match="H_bar is singular: the row of group 0 is zero"):
+    with pytest.raises(NoStep, match="H_bar is singular: the row of group 'all' is zero"):
         first_step(eq_8(Groups.trivial(1), stationary=True), Given([[0.0]], [1.0]), np.zeros(1))
+
+
+def test_a_stationary_point_beyond_float32_is_said():
+    f = Given([[1.0]], [1.0])
+    f.H_bar, f.g_bar, f.third = (np.array(x, dtype=np.float32) for x in ([[1e-30]], [1e10], [0.0]))
+    with pytest.raises(NoStep, match="a learning rate leaves the range of float32"):
+        first_step(eq_8(Groups.trivial(1), stationary=True), f, np.zeros(1, dtype=np.float32))
+
+
+def test_a_model_beyond_float64_promises_a_rise():
+    # eta = 1 from H_bar = g_bar = 1: the model at lambda eta is 1e400/2 - 1e200; with eta = 1e200, lambda
+    # eta is 1e400
+    for g_bar in (1.0, 1e150):
+        f = Given([[1.0]], [g_bar], gradient=[1e-200])
+        with np.errstate(over="ignore"):
+            step = first_step(eq_8(Groups.trivial(1), learning_rate=1e200), f, np.zeros(1))
+        assert step.loses_descent
 
 
 def test_the_diagonal_approximation_asks_for_no_interactions():
@@ -699,6 +716,8 @@ def test_a_partition_of_another_length_and_a_foreign_state_are_refused():
         optimizer.step(f, np.zeros(2), foreign)
     with pytest.raises(TypeError, match="must be a GroupedNewtonState"):
         next(iterate(f, optimizer, np.zeros(2), foreign))
+    with pytest.raises(TypeError, match="is a Quadratic without `summary`; it must be a Derivatives"):
+        first_step(optimizer, quadratic(HOST, np.eye(2)), np.ones(2))
     trace = minimize(quadratic(HOST, np.eye(2)), GradientDescent(learning_rate=0.1), np.ones(2), max_steps=1)
     with pytest.raises(ValueError, match="another state than the trace"):
         trace.resume_state(optimizer)
