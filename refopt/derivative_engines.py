@@ -19,7 +19,7 @@ from refopt.autograd_arrays import register
 from refopt.derivative_errors import explained, not_traced, works_untraced
 from refopt.group_products import grouped_products
 from refopt.group_summary import assembled
-from refopt.groups import Groups
+from refopt.groups import Groups, within
 from refopt.linearize import trace_gradient, zero_derivatives_allowed
 from refopt.summary import Summary
 from refopt.taylor import NoTaylorRule, trace_taylor
@@ -160,11 +160,16 @@ class TracedEngine:
         return self._along(theta)(direction, order, None)
 
     def _along(self, theta: Array) -> Callable[..., list[Array]]:
-        """The map (direction, order, support) -> derivatives, from one trace where that is possible."""
+        """The map (direction, order, support) -> derivatives, from one trace where that is possible.
+
+        Outside the ranges of the support, where there are any, the direction counts as zero.
+        """
         try:
             tape = trace_taylor(self.traced, theta)
         except NoTaylorRule:
-            return lambda direction, order, support: self._nested(theta, direction, order)
+            return lambda direction, order, support: self._nested(
+                theta, direction if support is None else within(direction, support), order
+            )
 
         def along(direction: Array, order: int, support: Any) -> list[Array]:
             found = tape.coefficients(direction, order, support)
@@ -213,7 +218,7 @@ class TracedEngine:
         along = self._along(theta)
         return assembled(
             value, gradient, direction, groups, H_bar,
-            lambda s: along(groups.restrict(direction, s), 3, groups.ranges[s]),
+            lambda s: along(direction, 3, groups.ranges[s]),
         )  # fmt: skip
 
 

@@ -22,14 +22,13 @@ import operator
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, groupby, pairwise
 from typing import Any, NamedTuple
 
-from refopt.arrays import Array, asarray_like, check_count, device_of, namespace
+from refopt.arrays import Array, asarray_like, check_count, namespace
 
 KINDS = ("weights", "biases")
 FEW_RANGES = 64  # up to here slices are faster than gathering by index
-MOST_ENTRIES = 10**7  # of a partition matrix that is formed where a partition is scattered
 
 
 class Tensor(NamedTuple):
@@ -117,19 +116,26 @@ class Groups:
             raise ValueError("`labels` is empty; there must be at least one parameter")
         if min(given) < 0:
             raise ValueError(f"`labels[{given.index(min(given))}]` is {min(given)}; it must be at least 0")
-        ranges: list[list[tuple[int, int]]] = [[] for _ in range(max(given) + 1)]
-        starts = [p for p in range(len(given)) if p == 0 or given[p] != given[p - 1]]
-        for start, stop in pairwise([*starts, len(given)]):
-            ranges[given[start]].append((start, stop))
-        for s, part in enumerate(ranges):
-            if not part:
-                raise ValueError(
-                    f"`labels` never is {s}, but {max(given)} occurs; every group must have a parameter"
-                )
-        chosen = tuple(str(s) for s in range(len(ranges))) if names is None else tuple(names)
-        if len(chosen) != len(ranges) or len(set(chosen)) != len(chosen):
-            raise ValueError(f"`names` is {list(chosen)!r}; it must have {len(ranges)} different names")
-        return cls(len(given), chosen, tuple(tuple(part) for part in ranges))
+        missing = sorted(set(range(max(given) + 1)).difference(given))
+        if missing:
+            raise ValueError(
+                f"`labels` never is {missing[0]}, but {max(given)} occurs; every group must have a parameter"
+            )
+        chosen = tuple(map(str, range(max(given) + 1))) if names is None else tuple(names)
+        if len(chosen) != max(given) + 1 or len(set(chosen)) != len(chosen):
+            raise ValueError(f"`names` is {list(chosen)!r}; it must have {max(given) + 1} different names")
+        return cls._of_runs([(label, len(list(run))) for label, run in groupby(given)], chosen)
+
+    @classmethod
+    def _of_runs(cls, runs: Iterable[tuple[int, int]], names: Sequence[str]) -> Groups:
+        """The partition of parameters that come in runs of one group: (group, number of parameters)."""
+        ranges: list[list[tuple[int, int]]] = [[] for _ in names]
+        n = 0
+        for s, size in runs:
+            start = ranges[s].pop()[0] if ranges[s] and ranges[s][-1][1] == n else n
+            n += size
+            ranges[s].append((start, n))
+        return cls(n, tuple(names), tuple(tuple(part) for part in ranges))
 
     @classmethod
     def trivial(cls, n: int) -> Groups:
@@ -147,12 +153,14 @@ class Groups:
     def canonical(cls, layout: Sequence[Tensor]) -> Groups:
         """Every tensor by itself, in the order of the layout."""
         tensors = _checked_layout(layout)
-        return cls._collected(tensors, [(tensor.name,) for tensor in tensors])
+        names = [tensor.name for tensor in tensors]
+        return cls._collected(tensors, names, names)
 
     @classmethod
     def weights_biases(cls, layout: Sequence[Tensor]) -> Groups:
         """All weights, and all biases."""
-        return cls._collected(_checked_layout(layout), KINDS)
+        tensors = _checked_layout(layout)
+        return cls._collected(tensors, [tensor.kind for tensor in tensors], KINDS)
 
     @classmethod
     def blocks(cls, layout: Sequence[Tensor], k: int) -> Groups:
@@ -170,25 +178,26 @@ class Groups:
     @classmethod
     def _in_blocks(cls, layout: Sequence[Tensor], block_of: list[int], k: int) -> Groups:
         tensors = _checked_layout(layout)
-        titles = [f"block {b}" for b in block_of] + ["last"]
-        keys = [f"{title} {kind}" for title in (*(f"block {b}" for b in range(k)), "last") for kind in KINDS]
-        renamed = [tensor._replace(name=f"{titles[tensor.layer]} {tensor.kind}") for tensor in tensors]
-        return cls._collected(renamed, [(key,) for key in keys])
+        titles = [f"block {b}" for b in range(k)] + ["last"]
+        blocks = [*block_of, k]  # the last layer comes after the blocks
+        keys = [f"{titles[blocks[tensor.layer]]} {tensor.kind}" for tensor in tensors]
+        return cls._collected(tensors, keys, [f"{title} {kind}" for title in titles for kind in KINDS])
 
     @classmethod
-    def _collected(cls, tensors: Sequence[Tensor], keys: Sequence[Any]) -> Groups:
-        """The groups of the given names: of a kind (a string), or of tensors of one name (in a tuple)."""
-        labels: list[int] = []
-        names = [key if isinstance(key, str) else key[0] for key in keys]
-        by_kind = isinstance(keys[0], str)
-        for tensor in tensors:
-            labels += [names.index(tensor.kind if by_kind else tensor.name)] * tensor.size
-        missing = [name for s, name in enumerate(names) if s not in set(labels)]
+    def _collected(cls, tensors: Sequence[Tensor], keys: Sequence[str], names: Sequence[str]) -> Groups:
+        """The groups of the given names; keys[i] is the name of tensor i's group."""
+        missing = [name for name in names if name not in keys]
         if missing:
             raise ValueError(
                 f"`layout` has nothing for the group {missing[0]!r}; every group must have a parameter"
             )
-        return cls.from_labels(labels, names)
+        runs = [(names.index(key), tensor.size) for key, tensor in zip(keys, tensors, strict=True)]
+        return cls._of_runs(runs, names)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The number of parameters in each group."""
+        return tuple(sum(stop - start for start, stop in part) for part in self.ranges)
 
     def labels(self) -> list[int]:
         """The group of each parameter, n integers."""
@@ -208,12 +217,10 @@ class Groups:
         xp = namespace(x)
         if self.count == self.n:
             return xp.take(x, asarray_like([part[0][0] for part in self.ranges], x, "int64"), axis=0)
-        pieces = sum(map(len, self.ranges))
-        if pieces > FEW_RANGES and self.count * self.n <= MOST_ENTRIES:
-            labels = asarray_like(self.labels(), x, "int64")
-            groups = xp.arange(self.count, dtype=labels.dtype, device=device_of(x))
-            matrix = xp.reshape(groups, (self.count, 1)) == xp.reshape(labels, (1, self.n))
-            return xp.matmul(xp.astype(matrix, x.dtype), x)
+        if sum(map(len, self.ranges)) > FEW_RANGES:
+            members = [p for part in self.ranges for start, stop in part for p in range(start, stop)]
+            x = xp.take(x, asarray_like(members, x, "int64"), axis=0)
+            return xp.stack([xp.sum(x[a:b]) for a, b in pairwise(accumulate(self.sizes, initial=0))])
         parts = [[xp.sum(x[start:stop]) for start, stop in ranges] for ranges in self.ranges]
         return xp.stack([sum(part[1:], part[0]) for part in parts])
 
@@ -240,11 +247,7 @@ class Groups:
         self.check(x)
         if not 0 <= s < self.count:
             raise ValueError(f"`s` is {s}; it must be in 0 .. {self.count - 1}")
-        xp, at, parts = namespace(x), 0, []
-        for start, stop in self.ranges[s]:
-            parts += [xp.zeros_like(x[at:start]), x[start:stop]]
-            at = stop
-        return xp.concat([*parts, xp.zeros_like(x[at:])])
+        return within(x, self.ranges[s])
 
     def check(self, x: Array, name: str = "x") -> None:
         """Require a vector of n elements; raises ValueError."""
@@ -260,6 +263,15 @@ def check_groups(groups: Any, theta: Array) -> None:
         raise ValueError(
             f"`groups` partitions {groups.n} parameters; it must partition {theta.shape[0]}, as `theta`"
         )
+
+
+def within(x: Array, ranges: Iterable[tuple[int, int]]) -> Array:
+    """The vector x inside ascending half-open ranges (start, stop), and 0 outside."""
+    xp, at, parts = namespace(x), 0, []
+    for start, stop in ranges:
+        parts += [xp.zeros_like(x[at:start]), x[start:stop]]
+        at = stop
+    return xp.concat([*parts, xp.zeros_like(x[at:])])
 
 
 def partition(name: str, n: int, layout: Sequence[Tensor] | None = None) -> Groups:

@@ -16,6 +16,7 @@ from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.tracer import getval, trace
 
 from refopt.arrays import Array, check_count, namespace
+from refopt.groups import within
 from refopt.linearize import TapeNode, zero_derivatives_allowed
 from refopt.taylor_moves import rule_of
 from refopt.taylor_series import NoTaylorRule as NoTaylorRule
@@ -62,8 +63,9 @@ class TaylorTape(NamedTuple):
         Args:
             direction: a vector (n,) of theta's library, dtype and device.
             order: the highest, at least 0.
-            support: half-open ranges (start, stop) outside which the direction is zero, which is not
-                checked; None for everywhere. Slices of theta that meet none of them are constants.
+            support: half-open ranges (start, stop) outside which the direction counts as zero, whatever it
+                holds there; None for everywhere. Slices of theta that meet none of them are constants, and
+                for those inside one of them nothing is copied.
 
         Returns:
             order + 1 scalars of the value's type; from the last nonzero degree of a polynomial on, zeros.
@@ -79,17 +81,16 @@ class TaylorTape(NamedTuple):
     def _replay(self, direction: Array, order: int, support: Ranges | None) -> Series:
         """The series of the last step."""
         root = (self.theta, direction)
-        series: list[Any] = [root if support is None else _restricted(root, support)]
+        series: list[Any] = [root if support is None else None]
         for step in self.steps:
-            given = [series[i] for i in step.node.sources]
-            if all(map(is_constant, given)) or _outside(step.taken, support):
-                found: Any = (step.node.value,)
+            if support is not None and _outside(step.taken, support):
+                series.append((step.node.value,))
+            elif support is not None and _inside(step.taken, support):
+                series.append(step.rule(order, root))
             else:
-                found = windowed(step.node, order, given)
-                if found is None:
-                    whole = (_whole(x, i, root) for x, i in zip(given, step.node.sources, strict=True))
-                    found = step.rule(order, *whole)
-            series.append(found)
+                if 0 in step.node.sources and series[0] is None:
+                    series[0] = _restricted(root, support or ())
+                series.append(_advanced(step, order, [series[i] for i in step.node.sources]))
             for i in step.spent:
                 series[i] = None
         return series[-1]
@@ -140,20 +141,24 @@ def _recorded(node: Any, numbers: dict[Any, int]) -> Recorded:
     return Recorded(node.fun, node.value, node.args, node.kwargs, node.argnums, sources)
 
 
+def _advanced(step: TaylorStep, order: int, given: Sequence[Any]) -> Window | Series:
+    """The series of a step from those of its sources."""
+    if all(map(is_constant, given)):
+        return (step.node.value,)
+    found = windowed(step.node, order, given)
+    if found is not None:
+        return found
+    return step.rule(order, *(x.expanded() if isinstance(x, Window) else x for x in given))
+
+
 def _restricted(root: Series, support: Ranges) -> Window | Series:
     """The line on the smallest stretch that holds the ranges, a constant where there are none."""
     theta, direction = root
     if not support:
         return (theta,)
     start, stop = min(start for start, _ in support), max(stop for _, stop in support)
-    return Window(start, stop, theta, (theta[start:stop], direction[start:stop]))
-
-
-def _whole(given: Any, source: int, root: Series) -> Series:
-    """A series of whole arrays: that of theta is there, that of another window is made."""
-    if not isinstance(given, Window):
-        return given
-    return given.expanded() if source else root
+    inner = within(direction[start:stop], [(a - start, b - start) for a, b in support])
+    return Window(start, stop, theta, (theta[start:stop], inner))
 
 
 def _taken(node: Recorded) -> tuple[int, int] | None:
@@ -169,12 +174,14 @@ def _taken(node: Recorded) -> tuple[int, int] | None:
     return (min(selected[0], selected[-1]), max(selected[0], selected[-1])) if selected else None
 
 
-def _outside(taken: tuple[int, int] | None, support: Ranges | None) -> bool:
-    """Whether what is taken from theta meets none of the ranges."""
-    if taken is None or support is None:
-        return False
-    low, high = taken
-    return all(stop <= low or start > high for start, stop in support)
+def _outside(taken: tuple[int, int] | None, support: Ranges) -> bool:
+    """Whether something is taken from theta that meets none of the ranges."""
+    return taken is not None and all(stop <= taken[0] or start > taken[1] for start, stop in support)
+
+
+def _inside(taken: tuple[int, int] | None, support: Ranges) -> bool:
+    """Whether something is taken from theta that lies in one of the ranges."""
+    return taken is not None and any(start <= taken[0] and taken[1] < stop for start, stop in support)
 
 
 def _zero(value: Any) -> Any:
