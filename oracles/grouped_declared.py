@@ -8,7 +8,7 @@ from mpmath import mpf
 
 from oracles.case import Alternative, Case, Check, Close, Exact, Quantities, Rule
 from oracles.grouped_checks import LITERAL, OPTIMAL
-from oracles.grouped_method import SETTINGS, compute_run, compute_step
+from oracles.grouped_method import SETTINGS, compute_run, compute_step, rate_moves
 from oracles.precision import Number, largest, norm
 from oracles.problems import load
 
@@ -61,7 +61,19 @@ def step_rules(n: int, count: int) -> dict[str, Rule]:
 
 
 def _rate_sizes(inputs: dict[str, Any], outputs: Quantities) -> list[Number]:
-    return [norm(row) or mpf(1) for row in outputs["learning_rates"]]
+    """Return, for each step, |eta~| and how much it moves with the point, relative to the point's own move.
+
+    A point of a run carries rounding errors of its own size. Near a stationary point they turn the gradient,
+    and the rates with it, which no perturbation of the start shows: the run contracts those.
+    """
+    settings, moved = inputs["settings"], rate_moves(inputs, outputs["_estimates"])
+    sizes, spread = [], mpf(0)
+    for t, row in enumerate(outputs["learning_rates"]):
+        if t in moved:
+            nu = settings["rate_momentum"] if t else mpf(0)
+            spread = nu * spread + (1 - nu) * moved[t]
+        sizes.append(norm(row) + spread or mpf(1))
+    return sizes
 
 
 def run_rules(n: int, count: int) -> dict[str, Rule]:
@@ -71,7 +83,10 @@ def run_rules(n: int, count: int) -> dict[str, Rule]:
     return {
         "refreshed": Exact(),
         "learning_rates": Close(
-            scale=_rate_sizes, terms=terms, axis="step", why=f"norm of each step's; {why}"
+            scale=_rate_sizes,
+            terms=terms,
+            axis="step",
+            why=f"each step's norm, and how far it turns with the point; {why}",
         ),
         "step_sizes": Close(
             scale=lambda i, o: max(o["step_sizes"]), terms=4, axis="step", why="a product of a few factors"

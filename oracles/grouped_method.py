@@ -17,8 +17,9 @@ from mpmath import mp, mpf
 
 from oracles import cubic_model
 from oracles.averages import rate
+from oracles.bases import draws
 from oracles.case import Quantities
-from oracles.precision import Matrix, Number, Vector, norm, solve
+from oracles.precision import PERTURBATION, Matrix, Number, Vector, add, norm, solve, subtract
 from oracles.problems import Problem
 from oracles.summary_tensors import Forms, pieces
 
@@ -130,6 +131,22 @@ def compute_step(inputs: dict[str, Any]) -> Quantities:
         "theta_next": [x - step * v * rates[s] for x, v, s in zip(theta, u, labels, strict=True)],
         "_estimates": {0: found},
     }
+
+
+def rate_moves(inputs: Mapping[str, Any], estimates: Mapping[int, Estimate]) -> dict[int, Number]:
+    """Return, for each refresh, the change of eta in units of a relative change 2^-40 of the point."""
+    problem, settings, out = inputs["problem"], inputs["settings"], {}
+    unit = mpf(2) ** PERTURBATION
+    for t, found in estimates.items():
+        signs = draws(110 + t, problem.n)
+        theta = [x * (1 + unit * s) for x, s in zip(found.theta, signs, strict=True)]
+        turned = subtract(problem.gradient(theta), problem.gradient(found.theta))
+        weight = 1 - settings["momentum"] if t else mpf(1)
+        u = add(found.direction, turned, weight)
+        near = estimate(_curvature(inputs), theta, u, inputs["groups"], settings)
+        if near.eta is not None and found.eta is not None:
+            out[t] = norm(subtract(near.eta, found.eta)) / unit
+    return out
 
 
 def reductions(losses: Sequence[Number], plateau: Mapping[str, Any] | None) -> int:

@@ -46,7 +46,7 @@ def function_cases() -> list[Case]:
             direction="gradient"),
         summary_case("polynomial-product-2", "product-discrete", [1, 0],
             "two linear layers of one weight, u = g: D^3 vanishes in both groups",
-            ("GradientDirection", "ThirdVanishes", "ParameterOrder"), direction="gradient"),
+            ("GradientDirection", "ThirdVanishes", "ParameterOrder"), start="valley", direction="gradient"),
         summary_case("polynomial-product-2", "product-trivial", trivial(2),
             "in one group its third derivative is not 0", ("ForeignDirection", "TrivialPartition")),
         summary_case("polynomial-linear-3", "linear-in-a-group", discrete(3),
