@@ -60,7 +60,8 @@ class CubicSolution(NamedTuple):
         others: further minimizers: the mirrored one where there are two, else none.
         status: "unique", "two", "sphere", "subspace" (an affine set) or "unbounded".
         dimension: of the set of minimizers; 0 for one or two points.
-        value: T(eta), at most 0 but for rounding; -inf where the model is unbounded.
+        value: T(eta), at most 0 but for rounding; -inf where the model is unbounded (and where a finite value
+            is beyond the range of a float64).
         radius: r = |D eta|; None where the model is unbounded.
         witness: v, (S,), with T(start + s v) -> -inf as s -> inf; None where bounded.
         witness_start: (S,), the start of that ray, 0 but for the coupling kind; None where bounded.
@@ -80,6 +81,7 @@ class CubicSolution(NamedTuple):
     certificate: Certificate | None
 
 
+@np.errstate(over="ignore", under="ignore")  # powers of two are checked where they come back
 def cubic_minimizer(H: Array, g: Array, lam: float, scales: Array | None = None) -> CubicSolution:
     """Minimize T(eta) = -g'eta + eta'H eta/2 + (lam/6)|D eta|^3 globally (method in the module's text).
 
@@ -94,7 +96,7 @@ def cubic_minimizer(H: Array, g: Array, lam: float, scales: Array | None = None)
     Raises:
         TypeError: when an argument is not real floating.
         ValueError: when shapes do not fit, H is not symmetric, something is not finite, lam or d negative.
-        OverflowError: when the minimizer, r or the minimum is beyond the range of its dtype.
+        OverflowError: when the minimizer is beyond the range of its dtype.
     """
     m = _checked_model(H, g, lam, scales)
     reduced = split(m)
@@ -122,8 +124,8 @@ def cubic_minimizer(H: Array, g: Array, lam: float, scales: Array | None = None)
         () if mirrored is None else (returned(point(p, mirrored, root.rho)),),
         status,
         reduced.nullity + max(root.nullity - 1, 0),
-        _ranged("the minimum of the cubic model", value, power),
-        _ranged("the radius |D eta|", root.rho / factor, p.a - shift),
+        float(np.ldexp(value, power)),
+        float(np.ldexp(root.rho / factor, p.a - shift)),
         None,
         None,
         None,
@@ -131,6 +133,7 @@ def cubic_minimizer(H: Array, g: Array, lam: float, scales: Array | None = None)
     )
 
 
+@np.errstate(over="ignore", under="ignore")  # powers of two are checked where they come back
 def cubic_value(H: Array, g: Array, lam: float, eta: Array, scales: Array | None = None) -> float:
     """T(eta) = -g'eta + eta'H eta/2 + (lam/6)|D eta|^3 at any point.
 
@@ -145,9 +148,10 @@ def cubic_value(H: Array, g: Array, lam: float, eta: Array, scales: Array | None
     top = int(max(terms))
     quadratic = x @ (np.ldexp(m.H, np.add.outer(k, k) - top) @ x) / 2.0 - np.ldexp(m.g, k - top) @ x
     cubic = np.linalg.norm(np.ldexp(m.mantissa * x, length - e)) ** 3 / 3.0
-    return _ranged("the value of the cubic model", float(quadratic + np.ldexp(cubic, 3 * e - top)), top)
+    return float(np.ldexp(quadratic + np.ldexp(cubic, 3 * e - top), top))
 
 
+@np.errstate(over="ignore", under="ignore")  # powers of two are checked where they come back
 def cubic_certificate(
     H: Array,
     g: Array,
@@ -224,15 +228,7 @@ def _point(eta: Array, m: Model) -> np.ndarray:
 
 def _returned(eta: np.ndarray, g: Array) -> Array:
     """The minimizer in g's library, device and dtype."""
-    with np.errstate(over="ignore"):
-        host = eta.astype(dtype_name(g))
+    host = eta.astype(dtype_name(g))
     if not np.isfinite(host).all():
         raise OverflowError(f"the minimizer of the cubic model is beyond the range of {dtype_name(g)}")
     return asarray_like(host, g)
-
-
-def _ranged(what: str, value: float, power: int) -> float:
-    try:
-        return math.ldexp(value, power)
-    except OverflowError:
-        raise OverflowError(f"{what} is beyond the range of float64") from None

@@ -69,7 +69,7 @@ def certify(p: Pencil, z: np.ndarray, rho: float) -> Checked:
     w = Hz + rho * E2z - p.g_hat
     H = p.H.reshape(-1)
     terms = math.sqrt((H @ H) * (z @ z)) + rho * math.sqrt(E2z @ E2z) + math.sqrt(p.g_hat @ p.g_hat)
-    radius = math.ldexp(math.sqrt(Ez @ Ez), p.gamma)
+    radius = float(np.ldexp(math.hypot(*Ez.tolist()), p.gamma))
     den, above, negative = _positive(p, rho)
     y = p.inverse @ (w + (above - rho) * E2z)
     h = p.Q.T @ (p.X.T @ y)
@@ -137,8 +137,7 @@ def refuted(m: Model, eta: np.ndarray, rho: float, power: int, radius_defect: fl
     a += a % 2
     top = np.maximum(m.diagonal, 2 * m.exponent + a)
     s = -(np.where(top > NOTHING // 2, top, 0) // 2)
-    with np.errstate(over="ignore"):
-        G = np.clip(np.ldexp(m.H, np.add.outer(s, s)), -1e150, 1e150)
+    G = np.clip(np.ldexp(m.H, np.add.outer(s, s)), -1e150, 1e150)
     E = np.ldexp(m.mantissa, m.exponent + a // 2 + s)
     G.flat[:: G.shape[0] + 1] += math.ldexp(part, power + extra - a) * E * E if rho else 0.0
     c = int(max((exponents(eta) - s).max(), (exponents(m.g) + s).max()))

@@ -95,15 +95,14 @@ def scaling(m: Model, a: int) -> np.ndarray:
 def factor(m: Model, a: int) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """The exponents s, S H S and the Cholesky factor of S G(2^a) S; None where that is not definite."""
     s = scaling(m, a)
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        H = np.ldexp(m.H, s[:, None] + s)
-        G = H.copy()
-        E = np.ldexp(m.mantissa, m.exponent + a // 2 + s)
-        G.flat[:: G.shape[0] + 1] += E * E
-        try:
-            L = np.linalg.cholesky(G)
-        except np.linalg.LinAlgError:
-            return None
+    H = np.ldexp(m.H, s[:, None] + s)
+    G = H.copy()
+    E = np.ldexp(m.mantissa, m.exponent + a // 2 + s)
+    G.flat[:: G.shape[0] + 1] += E * E
+    try:
+        L = np.linalg.cholesky(G)
+    except np.linalg.LinAlgError:
+        return None
     return (s, H, L) if np.isfinite(L[-1, -1]) else None
 
 
@@ -146,15 +145,14 @@ def pencil(m: Model, a: int, least_c: int = NOTHING) -> Pencil | None:
     scale = np.ldexp(m.mantissa, power - f)
     # c makes g_hat at most 1 and gamma at least 1, so that neither z nor E eta can overflow
     c = max(int((exponents(m.g) + s).max()), 3 * a // 2 - f, least_c)
-    with np.errstate(under="ignore", over="ignore"):
-        g_hat = np.ldexp(m.g, s - c)
-        inverse = triangular_inverse(L)
-        X = (inverse * scale)[:, m.cubic]
-        theta, Q = np.linalg.eigh(X.T @ X)
-        theta, Q = np.ldexp(np.maximum(theta[::-1], 0.0), 2 * f), Q[:, ::-1]
-        w = inverse @ g_hat
-        gamma = c + f - 3 * a // 2
-        beta = np.ldexp(Q.T @ (X.T @ w), gamma)
+    g_hat = np.ldexp(m.g, s - c)
+    inverse = triangular_inverse(L)
+    X = (inverse * scale)[:, m.cubic]
+    theta, Q = np.linalg.eigh(X.T @ X)
+    theta, Q = np.ldexp(np.maximum(theta[::-1], 0.0), 2 * f), Q[:, ::-1]
+    w = inverse @ g_hat
+    gamma = c + f - 3 * a // 2
+    beta = np.ldexp(Q.T @ (X.T @ w), gamma)
     return Pencil(a, s, c, math.ldexp(1.0, 2 * f), gamma, H, g_hat, scale, inverse, X, theta, Q, w, beta)
 
 

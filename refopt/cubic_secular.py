@@ -24,7 +24,6 @@ SAME_EIGENVALUE = 8.0  # in n eps: eigenvalues closer than this to the smallest 
 NO_PART = 4.0  # in sqrt(n) eps |beta|: a smaller part of beta in that eigenspace is rounding
 BOUNDARY = 8.0  # in n eps: a length closer than this to rho needs no part in the eigenspace
 NO_CURVATURE = 8.0  # in n eps of the terms in it: a smaller negative curvature is rounding
-TINY = 2.0**-400  # squares of smaller numbers underflow
 MOST_ITERATIONS = 200  # bisection of exponents alone ends in about 60
 
 
@@ -46,26 +45,23 @@ def solve_secular(p: Pencil) -> Root:
     if low > 0.0 and not _significant(p):
         low = 0.0
     gap = np.maximum(1.0 - theta, 0.0) if low == 0.0 else (theta[0] - theta) / theta[0]
-    size = math.sqrt(beta @ beta) if np.max(np.abs(beta)) < 1.0 / TINY else math.inf
-    if size == math.inf:  # asks for a larger shift
+    size = _norm(beta)
+    if size == math.inf or (low == 0.0 and size == 0.0):  # the former asks for a larger shift
         return Root(beta, None, size, 0)
-    if size < TINY:
-        size = float(np.max(np.abs(beta), initial=0.0))
-        if low == 0.0:  # exact where beta = 0; else an estimate, which asks for a smaller shift
-            return Root(beta, None, size, 0)
     if low > 0.0:
         k = int(np.count_nonzero(gap <= SAME_EIGENVALUE * n * EPS))
-        part = beta[:k]
-        if math.sqrt(part @ part) <= NO_PART * math.sqrt(n) * EPS * size:
+        if _norm(beta[:k]) <= NO_PART * math.sqrt(n) * EPS * size:
             y = np.zeros(n)
             y[k:] = beta[k:] / gap[k:]
-            length = math.sqrt(y @ y)
+            length = _norm(y)
             if length < low * (1.0 - BOUNDARY * n * EPS):
                 return _hard(p, y, length, low, k)
             if length <= low * (1.0 + BOUNDARY * n * EPS):
                 return Root(y, None, low, 0)
             beta = np.concatenate((np.zeros(k), beta[k:]))
     t, y = _root(theta, gap, beta, low)
+    if low == 0.0 and theta[0] > 1.0:  # rounding in G(rho_0): E eta is y only with theta at most 1
+        y = y / np.maximum(theta, 1.0)
     return Root(y, None, low + t, 0)
 
 
@@ -105,7 +101,7 @@ def _root(theta: np.ndarray, gap: np.ndarray, beta: np.ndarray, base: float) -> 
     for _ in range(MOST_ITERATIONS):
         den = gap_u + theta_u * t
         q = beta_u / den
-        length = math.sqrt(q @ q)
+        length = _norm(q)
         rho = base + t
         if length > rho:
             low = t
@@ -113,7 +109,8 @@ def _root(theta: np.ndarray, gap: np.ndarray, beta: np.ndarray, base: float) -> 
             high = t
         # 1/|q| = inverse + slope (t' - t) on its tangent; (inverse + slope (t' - t)) (base + t') = 1
         inverse = 1.0 / length
-        slope = inverse**3 * float((q * q) @ (theta_u / den))
+        q /= length
+        slope = inverse * float((q * q) @ (theta_u / den))
         step = _positive_root(slope, inverse - slope * t + slope * base, 1.0 - (inverse - slope * t) * base)
         if not low <= step <= high:
             step = _between(low, high, t)
@@ -124,6 +121,11 @@ def _root(theta: np.ndarray, gap: np.ndarray, beta: np.ndarray, base: float) -> 
     y = np.zeros_like(beta)
     y[used] = beta_u / (gap_u + theta_u * t)
     return t, y
+
+
+def _norm(x: np.ndarray) -> float:
+    """|x|, also where the squares underflow or overflow."""
+    return math.hypot(*x.tolist())
 
 
 def _between(low: float, high: float, t: float) -> float:

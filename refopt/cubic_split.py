@@ -72,8 +72,7 @@ def split(m: Model) -> Reduced | Witness:
     if (ray := _alone(m, Z[~np.any(C, axis=1)])) is not None:
         return ray
     shift = _scales(C)
-    with np.errstate(over="ignore", under="ignore"):
-        C = np.ldexp(C, np.add.outer(shift, shift))
+    C = np.ldexp(C, np.add.outer(shift, shift))
     direction = _two_variables(C)
     vectors, positive = np.empty((Z.size, 0)), np.empty((Z.size, 0))
     if direction is None and Z.size:
