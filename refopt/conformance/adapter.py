@@ -11,11 +11,12 @@ An operation is offered when its method is overridden; every other is reported a
 which a method calls `self.skip("why")`. Methods receive the case's inputs as keyword arguments: vectors and
 matrices as numpy arrays in the case's dtype, scalars as Python numbers, a problem as a `GivenProblem`,
 settings and states as dictionaries whose keys are the field names of refopt's settings and states; in
-`settings`, "learning_rate" is a number or {"schedule": name in `refopt.schedules`, ...its fields}. They
-return a dictionary of quantities: float arrays in the case's dtype, Python floats for scalars, int, bool, str
-or lists of them for exact ones; a state as "state.velocity" or nested {"state": {"velocity": ...}}. A raised
-ValueError, TypeError or ArithmeticError counts as a deliberate refusal of the input (ZeroDivisionError and
-UnicodeError do not), any other exception as an accident.
+`settings`, "learning_rate" is a number or {"schedule": name in `refopt.schedules`, ...its fields}; `groups`
+as a list of ints, the group of each parameter. They return a dictionary of quantities: float arrays in the
+case's dtype, Python floats for scalars, int, bool, str or lists of them for exact ones; a state as
+"state.velocity" or nested {"state": {"velocity": ...}}. A raised ValueError, TypeError or ArithmeticError
+counts as a deliberate refusal of the input (ZeroDivisionError and UnicodeError do not), any other exception
+as an accident.
 """
 
 from collections.abc import Mapping

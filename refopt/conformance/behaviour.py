@@ -4,6 +4,7 @@ An answer is in a class of its own only when it is an answer at all: every requi
 case's dtype, in the shape that the case fixes, and finite.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,7 +16,8 @@ from refopt.conformance.ratios import Comparison
 from refopt.conformance.vectors import Case
 
 Shape = tuple[int, ...]
-EXACT = frozenset(("steps", "period", "times", "refreshed", "state.iteration"))
+_EXACT = "steps period times refreshed state.iteration bounded status dimension"
+EXACT = frozenset(_EXACT.split(" "))
 _POINTS = "theta_next direction gradient hvp gradient_in gradient_out newton_gradient base_direction_raw"
 VECTORS = frozenset(_POINTS.split(" "))
 
@@ -103,8 +105,9 @@ def _unfit(case: Case, quantity: str, given: Any) -> str | None:
 def expected_shape(case: Case, quantity: str) -> Shape | None:
     """Return the shape that a case fixes for a quantity: by an expected value, else by its inputs."""
     for expectation in _expectations(case, quantity):
-        if "shape" in expectation.get("value", ()):
-            return tuple(expectation["value"]["shape"])
+        fixed = expectation.get("center", expectation.get("value", ()))
+        if "shape" in fixed:
+            return tuple(fixed["shape"])
     given = case.inputs
     n = next((tuple(given[name]["shape"])[-1:] for name in ("theta", "thetas") if _is_array(given, name)), ())
     if not n:
@@ -113,6 +116,8 @@ def expected_shape(case: Case, quantity: str) -> Shape | None:
         return n
     if case.op == "fosi_step":
         return n if quantity in ("newton_direction", "base_direction") else None
+    if isinstance(given.get("groups"), list):
+        return _grouped_shape(case, quantity, n)
     if case.op == "extreme_spectrum":
         pairs = (given["largest"] + given["smallest"],)
         return (*n, *pairs) if quantity == "eigenvectors" else pairs
@@ -123,6 +128,21 @@ def expected_shape(case: Case, quantity: str) -> Shape | None:
         points = (given["steps"] + 1,)
         return {"thetas": (*points, *n), "values": points, "scaling": (given["steps"],)}.get(quantity)
     return None
+
+
+def _grouped_shape(case: Case, quantity: str, n: Shape) -> Shape | None:
+    S, given = max(case.inputs["groups"]) + 1, case.inputs
+    steps = given.get("steps", 0)
+    shapes: dict[str, Shape] = {
+        "H_bar": (S, S),
+        "r": (),
+        "entries": (math.comb(S + given.get("order", 0) - 1, given.get("order", 0)),),
+        "thetas": (steps + 1, *n),
+        "values": (steps + 1,),
+        "step_sizes": (steps,),
+        "learning_rates": (steps, S) if case.op == "grouped_newton_run" else (S,),
+    }
+    return shapes.get(quantity, (S,))
 
 
 def _is_array(inputs: Mapping[str, Any], name: str) -> bool:

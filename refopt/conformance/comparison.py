@@ -1,4 +1,4 @@
-"""One quantity against its expectation: test ratio, subspace, exact value, any of several answers."""
+"""One quantity against its expectation: test ratio, subspace, sphere, exact value, any of several answers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 
 from refopt.conformance import ratios, wire
 from refopt.conformance.ratios import Comparison
+from refopt.conformance.spheres import compare_sphere
 
 Expectation = Mapping[str, Any]
 
@@ -100,33 +101,6 @@ def _outside(vectors: np.ndarray, high: np.ndarray, low: np.ndarray) -> float:
 
 def _columns(cluster: Sequence[int]) -> str:
     return f"column {cluster[0]}" if len(cluster) == 1 else f"columns {cluster[0]} to {cluster[-1]}"
-
-
-def compare_sphere(expectation: Expectation, given: Any, dtype: str, wide: bool = False) -> Comparison:
-    """Compare a vector with the set {center + B y + F z : |y| = 1}, B the directions, F the free ones.
-
-    The error is the larger of the distance to the span and of the distance along B from the sphere; the scale
-    grows with the answer where F is not empty, since an answer far out rounds by its own size.
-    """
-    threshold = float(expectation.get("threshold", 30.0))
-    center, B, F = (ratios.reference(expectation[part]) for part in ("center", "directions", "free"))
-    problem = ratios.unfit(given, center.high.shape, dtype, wide)
-    if problem:
-        return Comparison(False, threshold=threshold, reason=problem)
-    offset = (given.astype(np.float64) - center.high) - center.low
-    columns = np.concatenate([B.high, F.high], axis=1)
-    lengths = np.linalg.norm(columns, axis=0)
-    coordinates = np.linalg.lstsq(columns / lengths, offset, rcond=None)[0] / lengths
-    error = float(np.linalg.norm(offset - columns @ coordinates))
-    if B.high.shape[1]:
-        along = coordinates[: B.high.shape[1]]
-        error = max(error, abs(float(np.linalg.norm(along)) - 1.0) * float(np.max(lengths[: len(along)])))
-    scale = float(expectation["scale"])
-    scale = max(scale, float(np.linalg.norm(offset))) if F.high.shape[1] else scale
-    unit = ratios.UNIT_ROUNDOFF[dtype] * float(expectation.get("terms", 1))
-    ratio = error / (unit * max(float(expectation["condition"]), 1.0) * scale)
-    found = ratios.judge(np.array([ratio]), threshold, ratios.digits(error / scale, dtype), dtype)
-    return found if found.passed else found._replace(step=None, reason="is none of the accepted answers.")
 
 
 def compare_exact(expectation: Expectation, given: Any, dtype: str, wide: bool = False) -> Comparison:

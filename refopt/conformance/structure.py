@@ -86,8 +86,8 @@ def _sphere_problems(expectation: Mapping[str, Any]) -> Iterable[str]:
     shapes = [expectation[part]["shape"] for part in ("center", "directions", "free")]
     if [len(shape) for shape in shapes] != [1, 2, 2] or any(shape[0] != shapes[0][0] for shape in shapes):
         yield "whose center, directions and free directions are not of one dimension."
-    elif shapes[1][1] + shapes[2][1] == 0:
-        yield "which is a sphere without directions."
+    elif not 0 < shapes[1][1] + shapes[2][1] <= shapes[0][0]:
+        yield "whose directions are none, or more than a basis."
 
 
 def _exact_problems(expectation: Mapping[str, Any]) -> Iterable[str]:
