@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from refopt.arrays import Array, asarray_like, dtype_name, namespace, to_host
+from refopt.arrays import Array, asarray_like, device_of, dtype_name, namespace, to_host
 from refopt.derivative_engines import Engine, Linearization, require_tangent, scalar
 from refopt.group_summary import summary_by_products
 from refopt.groups import Groups
@@ -159,7 +159,7 @@ class DecayedEngine:
         """The summary of f, with decay theta in the gradient and decay |u_s|^2 on the diagonal of H_bar."""
         plain, xp = self._plain.summary(theta, direction, groups, interactions), namespace(theta)
         squares = self._decay * groups.sums(direction * direction)
-        diagonal = xp.eye(groups.count, dtype=theta.dtype, device=theta.device) > 0
+        diagonal = xp.eye(groups.count, device=device_of(theta)) > 0
         return plain._replace(
             value=plain.value + self._penalty(theta),
             gradient=plain.gradient + self._decay * theta,

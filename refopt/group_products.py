@@ -60,7 +60,7 @@ def grouped_products(tape: Tape, u: Array, groups: Groups) -> Array:
             wanted = [piece for piece in pieces if piece.group in order[k:]]
             for t, entry in _row(tape.compiled, u, groups, s, wanted).items():
                 rows[s][t] = rows[t][s] = entry
-    return xp.stack([xp.stack(row) for row in rows])
+    return xp.stack([xp.stack([xp.asarray(x, dtype=u.dtype) for x in row]) for row in rows])
 
 
 def _pieces(compiled: Compiled, groups: Groups) -> list[Piece]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from refopt.arrays import Array, namespace
+from refopt.arrays import Array, asarray_like, device_of, namespace
 from refopt.groups import Groups
 from refopt.summary import Summary
 
@@ -28,13 +28,17 @@ def assembled(
     """
     xp = namespace(u)
     found = [along(s) for s in range(groups.count)]
-    third = xp.stack([xp.asarray(derivatives[3]) for derivatives in found])
     if H_bar is None:
-        second = xp.stack([xp.asarray(derivatives[2]) for derivatives in found])
-        H_bar = xp.where(
-            xp.eye(groups.count, dtype=second.dtype, device=second.device) > 0, second, xp.zeros_like(second)
-        )
+        second, identity = _vector([d[2] for d in found], u), xp.eye(groups.count, device=device_of(u))
+        H_bar = xp.where(identity > 0, second, xp.zeros_like(second))
+    third = _vector([d[3] for d in found], u)
     return Summary(value, gradient, groups.sums(u * gradient), H_bar, third)
+
+
+def _vector(scalars: Sequence[Any], u: Array) -> Array:
+    """Scalars of u's dtype, some of them perhaps Python numbers, as one array."""
+    xp = namespace(u)
+    return xp.stack([xp.asarray(x) if hasattr(x, "dtype") else asarray_like(x, u) for x in scalars])
 
 
 def summary_by_products(engine: Any, theta: Array, u: Array, groups: Groups, interactions: bool) -> Summary:

@@ -78,13 +78,15 @@ class Groups:
             names: of the groups; None is "0", "1", ...
 
         Raises:
-            TypeError: when an index is no integer.
+            TypeError: when a group is no sequence, or an index no integer.
             ValueError: when a group is empty, an index out of range, a parameter in two groups or in none.
         """
         check_count("n", n, 1)
         labels: list[int | None] = [None] * n
         for s, member in enumerate(members):
             indices = range(n)[member] if isinstance(member, slice) else member
+            if not isinstance(indices, Iterable):
+                raise TypeError(f"`members[{s}]` is {indices!r}; it must be a sequence of indices or a slice")
             empty = True
             for index in indices:
                 _place(labels, _integer(f"members[{s}]", index), s)
@@ -116,14 +118,15 @@ class Groups:
             raise ValueError("`labels` is empty; there must be at least one parameter")
         if min(given) < 0:
             raise ValueError(f"`labels[{given.index(min(given))}]` is {min(given)}; it must be at least 0")
-        missing = sorted(set(range(max(given) + 1)).difference(given))
-        if missing:
+        count, occurring = max(given) + 1, set(given)
+        if len(occurring) < count:
+            absent = next(s for s in range(count) if s not in occurring)
             raise ValueError(
-                f"`labels` never is {missing[0]}, but {max(given)} occurs; every group must have a parameter"
+                f"`labels` never is {absent}, but {count - 1} occurs; every group must have a parameter"
             )
-        chosen = tuple(map(str, range(max(given) + 1))) if names is None else tuple(names)
-        if len(chosen) != max(given) + 1 or len(set(chosen)) != len(chosen):
-            raise ValueError(f"`names` is {list(chosen)!r}; it must have {max(given) + 1} different names")
+        chosen = tuple(map(str, range(count))) if names is None else tuple(names)
+        if len(chosen) != count or len(set(chosen)) != count:
+            raise ValueError(f"`names` is {list(chosen)!r}; it must have {count} different names")
         return cls._of_runs([(label, len(list(run))) for label, run in groupby(given)], chosen)
 
     @classmethod
@@ -141,13 +144,13 @@ class Groups:
     def trivial(cls, n: int) -> Groups:
         """One group of all n parameters."""
         check_count("n", n, 1)
-        return cls(n, ("all",), (((0, n),),))
+        return cls._of_runs([(0, operator.index(n))], ("all",))
 
     @classmethod
     def discrete(cls, n: int) -> Groups:
         """Every parameter by itself."""
         check_count("n", n, 1)
-        return cls(n, tuple(map(str, range(n))), tuple(((p, p + 1),) for p in range(n)))
+        return cls._of_runs([(p, 1) for p in range(n)], tuple(map(str, range(n))))
 
     @classmethod
     def canonical(cls, layout: Sequence[Tensor]) -> Groups:
@@ -230,8 +233,7 @@ class Groups:
         Raises:
             ValueError: when `eta` has another shape.
         """
-        if tuple(eta.shape) != (self.count,):
-            raise ValueError(f"`eta` has shape {tuple(eta.shape)}; it must be ({self.count},), one per group")
+        check_shape("eta", eta, self.count, "one per group")
         xp = namespace(eta)
         pieces = sorted((start, stop, s) for s, ranges in enumerate(self.ranges) for start, stop in ranges)
         if len(pieces) > FEW_RANGES:
@@ -250,9 +252,16 @@ class Groups:
         return within(x, self.ranges[s])
 
     def check(self, x: Array, name: str = "x") -> None:
-        """Require a vector of n elements; raises ValueError."""
-        if tuple(x.shape) != (self.n,):
-            raise ValueError(f"`{name}` has shape {tuple(x.shape)}; it must be ({self.n},), as `groups`")
+        """Require a vector of n elements; raises TypeError or ValueError."""
+        check_shape(name, x, self.n, "as `groups`")
+
+
+def check_shape(name: str, x: Any, size: int, why: str) -> None:
+    """Require an array of shape (size,); raises TypeError or ValueError with the reason."""
+    if not hasattr(x, "shape") or not hasattr(x, "dtype"):
+        raise TypeError(f"`{name}` is a {type(x).__name__}; it must be an array of shape ({size},), {why}")
+    if tuple(x.shape) != (size,):
+        raise ValueError(f"`{name}` has shape {tuple(x.shape)}; it must be ({size},), {why}")
 
 
 def check_groups(groups: Any, theta: Array) -> None:
@@ -326,12 +335,16 @@ def _place(labels: list[int | None], index: int, s: int) -> None:
 
 
 def _checked_layout(layout: Sequence[Tensor]) -> list[Tensor]:
-    tensors = [Tensor(*entry) for entry in layout]
+    try:
+        tensors = [Tensor(*entry) for entry in layout]
+    except TypeError:
+        raise TypeError("`layout` must be a sequence of (name, size, layer, kind)") from None
     if not tensors:
         raise ValueError("`layout` is empty; it must list the tensors of the parameters")
     if len({tensor.name for tensor in tensors}) != len(tensors):
         raise ValueError("`layout` has two tensors of one name; every name must be another")
     for tensor in tensors:
+        _integer("layout", tensor.size), _integer("layout", tensor.layer)
         if tensor.size < 1 or tensor.layer < 0 or tensor.kind not in KINDS:
             raise ValueError(
                 f"`layout` has {tensor}; it must have a size of at least 1, a layer and a kind of {KINDS}"

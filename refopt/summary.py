@@ -20,8 +20,16 @@ from functools import lru_cache
 from itertools import combinations_with_replacement
 from typing import Any, NamedTuple
 
-from refopt.arrays import Array, asarray_like, check_count, check_finite, namespace
-from refopt.groups import Groups, check_groups
+from refopt.arrays import (
+    Array,
+    asarray_like,
+    check_count,
+    check_finite,
+    check_vector,
+    dtype_name,
+    namespace,
+)
+from refopt.groups import Groups, check_groups, check_shape
 
 
 class Summary(NamedTuple):
@@ -60,9 +68,12 @@ class SummaryTensor:
         """The entry at d group numbers, in any order; a scalar.
 
         Raises:
-            ValueError: when there are not d of them, or one is out of range.
+            ValueError: when there are not d of them, or one is no integer or out of range.
         """
-        given = [operator.index(index) for index in indices]
+        try:
+            given = [operator.index(index) for index in indices]
+        except TypeError:
+            given = [-1]
         if len(given) != self.order or not all(0 <= index < self.count for index in given):
             raise ValueError(
                 f"`indices` is {tuple(indices)}; it must be {self.order} integers in 0 .. {self.count - 1}"
@@ -93,10 +104,9 @@ class SummaryTensor:
             eta: (S,).
 
         Raises:
-            ValueError: when it has another shape.
+            TypeError, ValueError: when it is no array of that shape.
         """
-        if tuple(eta.shape) != (self.count,):
-            raise ValueError(f"`eta` has shape {tuple(eta.shape)}; it must be ({self.count},), one per group")
+        check_shape("eta", eta, self.count, "one per group")
         xp = namespace(self.entries)
         weights = asarray_like(_multiplicities(self.order, self.count), self.entries)
         for axis in range(self.order):
@@ -129,17 +139,26 @@ def summary_tensors(
         NotImplementedError: when f has no derivatives of that order.
     """
     check_count("order", order, 0)
+    check_vector("theta", theta)
+    check_vector("direction", direction, theta.shape[0])
+    if direction.dtype != theta.dtype:
+        raise TypeError(
+            f"`direction` has dtype {dtype_name(direction)}; it must be {dtype_name(theta)}, as `theta`"
+        )
     check_groups(groups, theta)
     xp, S = namespace(theta), groups.count
     parts = [groups.restrict(direction, s) for s in range(S)] if order > 1 else []
-    tensors = [SummaryTensor(0, S, xp.reshape(xp.asarray(f.value(theta), dtype=theta.dtype), (1,)))]
+    value = f.value(theta)
+    value = value if hasattr(value, "dtype") else asarray_like(value, theta)
+    tensors = [SummaryTensor(0, S, xp.reshape(xp.asarray(value), (1,)))]
     for d in range(1, order + 1):
         rows = []
         for index in combinations_with_replacement(range(S), d - 1):
             vector = f.mixed(theta, *(parts[s] for s in index))
             rows.append(groups.sums(direction * vector)[index[-1] if index else 0 :])
         tensors.append(SummaryTensor(d, S, xp.concat(rows)))
-        check_finite(f"tensor of order {d}", tensors[-1].entries)
+    for tensor in tensors:
+        check_finite(f"tensor of order {tensor.order}", tensor.entries)
     return tuple(tensors)
 
 
@@ -153,9 +172,7 @@ def _position(index: Sequence[int], count: int) -> int:
     """Where an ascending index stands among the kept ones."""
     position, low = 0, 0
     for axis, s in enumerate(index):
-        left = (
-            len(index) - axis - 1
-        )  # entries with a smaller value at this axis: the rest is free from there on
+        left = len(index) - axis - 1  # behind a smaller value at this axis, the rest is free from there on
         position += sum(math.comb(count - v + left - 1, left) for v in range(low, s))
         low = s
     return position
