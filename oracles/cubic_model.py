@@ -87,7 +87,8 @@ def solve(H: Matrix, g: Vector, scales: Vector | None, lam: Number) -> Minimum:
     part = _eliminate(matrix, vector, d, strength)
     if isinstance(part, Minimum):
         return part
-    for depth in (digits + 15, 2 * digits + 30, 4 * digits + 60):
+    for doubling in range(7):
+        depth = (digits + 15) << doubling
         with mp.workdps(2 * depth):
             found = minimum(part.model, depth)
             if found is not None:

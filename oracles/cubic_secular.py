@@ -5,6 +5,7 @@ D^-1 A D^-1, and at least |b|* / (F + lam r/2) for F its Frobenius norm (|b|* = 
 radius lies between 2|b|* / (F + sqrt(F^2 + 2 lam |b|*)) and 2F/lam + sqrt(2|b|*/lam).
 """
 
+import itertools
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -101,23 +102,38 @@ class Secular:
         # The lower bound is the root itself for S = 1: off it, so that Newton's steps land inside.
         low, high = low / 2, high * (1 + mpf(10) ** -depth)
         tiny, definite, r = mpf(10) ** -depth, False, mp.sqrt(low * high)
-        while high - low > tiny * high or not definite:
-            if high - low <= tiny * high:
-                return None
+        newton: Vector = []
+        pole: Vector = []
+        vector = [1 / mp.sqrt(w) / (7 + i) for i, w in enumerate(self.weights)]
+        for count in itertools.count(1):
             lower = self.factor(r)
-            candidate = low
             if lower is None:
-                low, definite = r, False
+                low, definite, newton = r, False, []
             else:
                 x = backward(lower, forward(lower, self.vector))
                 size = self.length(x)
-                if size > r:
-                    low, definite = r, True
-                else:
-                    high = r
-                candidate = self._newton(r, x, size, lower)
-            r = self._trial(candidate, low, high, tiny)
-        return self._polished(high, depth)
+                vector, distance = self._inverse_step(lower, vector)
+                pole = [r - distance]
+                if size > r or not definite:  # from the left Newton's method converges, being concave
+                    newton = [self._newton(r, x, size, lower)]
+                low, high, definite = (r, high, True) if size > r else (low, r, definite)
+            step = tiny * high / 4
+            if high - low <= 4 * step:
+                return self._polished(high, depth) if definite else None
+            near = [y + sign * 2 * step for y in newton + pole for sign in (1, -1)]
+            beside = [y + mp.sqrt((high - y) * step) for y in pole if y < high and not definite]
+            trials = [*newton, *near[:2], *beside, *near[-2:]] if definite or count % 4 else []
+            middle = mp.sqrt(low * high) if high > 2 * low else (low + high) / 2
+            r = next((y for y in trials if low + step < y < high - step), middle)
+        return None
+
+    def _inverse_step(self, lower: Matrix, vector: Vector) -> tuple[Vector, Number]:
+        """Return v = G^-1 D^2 u, |Dv| = 1, and v'Gv / (lam/2), no less than the distance in r to a pole."""
+        weighted = [w * y for w, y in zip(self.weights, vector, strict=True)]
+        v = backward(lower, forward(lower, weighted))
+        size = self.length(v)
+        v = [y / size for y in v]
+        return v, 2 / self.lam * dot(v, weighted) / size
 
     def _polished(self, r: Number, depth: int) -> tuple[Number, Vector] | None:
         """Return r and x(r) after two more steps of Newton's method, or None if they do not settle."""
@@ -137,14 +153,6 @@ class Secular:
         inner_ = forward(lower, [w * y for w, y in zip(self.weights, x, strict=True)])
         slope = self.lam / 2 * dot(inner_, inner_) / size**3 + 1 / r**2
         return r - (1 / size - 1 / r) / slope
-
-    def _trial(self, candidate: Number, low: Number, high: Number, tiny: Number) -> Number:
-        """Return the next r: Newton's, a little beyond it where it has converged, else the middle."""
-        step = tiny * high / 4
-        for r in (candidate, candidate + 2 * step, candidate - 2 * step):
-            if low + step < r < high - step:
-                return r
-        return mp.sqrt(low * high) if high > 2 * low else (low + high) / 2
 
     def value(self, x: Vector) -> Number:
         """Return -b'x + x'Ax/2 + (lam/6)|D x|^3."""
