@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from grouped_property_faults import FURTHER, GROUPED_FAULTS
 
 from refopt.adapters.reference import Reference
 from refopt.conformance.ops import flatten
@@ -183,6 +184,7 @@ FAULTS = {
     "overhead-period": changed(
         "refresh_period", lambda inputs, answer: {"period": max(answer["period"] - 1, 1)}
     ),
+    **GROUPED_FAULTS,
 }
 
 
@@ -192,6 +194,13 @@ def test_a_planted_fault_violates_the_property(name):
     assert result.outcome == "violated", result.sentence
     assert "Measured" in result.sentence
     assert "Sample" in result.sentence
+
+
+@pytest.mark.parametrize("fault", FURTHER)
+def test_further_faults_violate_properties(fault):
+    name, adapter = FURTHER[fault]
+    (result,) = run_properties(adapter, names=(name,), examples=EXAMPLES, shrink=False)
+    assert result.outcome == "violated", result.sentence
 
 
 # The numbers of the claims (errata E14, DG2, DG3, A4.1, L4.2s), each worked out by hand from Lemma 1 or 3.
