@@ -13,6 +13,7 @@ import pytest
 import test_conformance_ratios as on_ratios
 import test_conformance_runner as on_runner
 import test_conformance_scoring as on_scoring
+import test_conformance_spheres as on_spheres
 import test_conformance_vectors as on_vectors
 from handmade import DIRECTIONS, HEAVY_BALL, PERIOD, array
 from numpy import array as numpy_array
@@ -45,6 +46,18 @@ def exact_types(tmp_path):
 
 def nan_answer(tmp_path):
     on_ratios.test_non_finite_entries_fail_before_arithmetic(float("nan"))
+
+
+def nan_on_a_sphere(tmp_path):
+    on_spheres.test_what_is_no_vector_of_finite_numbers_fails_before_arithmetic(
+        on_spheres.PAIR, numpy_array([1.0, float("nan")]), "nan"
+    )
+
+
+def empty_sphere(tmp_path):
+    on_spheres.test_unsound_spheres_are_refused(
+        tmp_path, {"directions": array(shape=(2, 0))}, "none, or more"
+    )
 
 
 def wrong_shape(tmp_path):
@@ -133,6 +146,32 @@ MUTANTS = [
            plain(on_ratios.test_the_basis_inside_a_cluster_does_not_matter)),
     Mutant("gap forgotten", "comparison", ' * float(expectation["norm"]) / float(gap)', "",
            plain(on_ratios.test_leaving_the_subspace_is_measured_against_norm_over_gap)),
+    Mutant("any length along a sphere", "comparison", "abs(float(np.linalg.norm(y)) - 1.0) * longest", "0.0",
+           plain(on_spheres.test_either_of_two_points_is_right_and_nothing_between_or_beyond)),
+    Mutant("inside of a sphere accepted", "comparison", "abs(float(np.linalg.norm(y)) - 1.0)",
+           "max(float(np.linalg.norm(y)) - 1.0, 0.0)",
+           plain(on_spheres.test_either_of_two_points_is_right_and_nothing_between_or_beyond)),
+    Mutant("length of a sphere measured in the space of the answer", "comparison",
+           "abs(float(np.linalg.norm(y)) - 1.0)", "abs(float(np.linalg.norm(rest)) - 1.0)",
+           plain(on_spheres.test_the_length_is_that_of_the_coordinates_along_directions_that_are_not_orthogonal)),
+    Mutant("longest direction forgotten", "comparison", "- 1.0) * longest", "- 1.0)",
+           plain(on_spheres.test_the_length_counts_as_much_as_the_longest_direction)),
+    Mutant("distance to a plane of answers not measured", "comparison", "np.max([distance, out_of_round])",
+           "out_of_round", plain(on_spheres.test_leaving_the_plane_is_measured_in_units_of_roundoff)),
+    Mutant("free directions have a length", "comparison", "np.ldexp(c[: len(powers)], -powers)", "c",
+           plain(on_spheres.test_a_product_of_a_pair_and_a_flat)),
+    Mutant("every sphere grows with the answer", "comparison", "if free.high.size:", "if True:",
+           plain(on_spheres.test_without_free_directions_the_scale_is_the_stated_one)),
+    Mutant("no flat grows with the answer", "comparison", "if free.high.size:", "if False:",
+           plain(on_spheres.test_on_a_flat_every_point_is_right_and_rounds_by_its_own_size)),
+    Mutant("center of a sphere rounded", "comparison", "- center.high) - center.low", "- center.high)",
+           plain(on_spheres.test_the_center_is_known_better_than_in_float64)),
+    Mutant("dependent directions accepted", "comparison", "if not np.all(np.abs(np.diag(R)) >",
+           "if not np.all(-1 <",
+           plain(on_spheres.test_directions_that_are_dependent_are_a_fault_of_the_vectors)),
+    Mutant("answers on spheres unchecked", "comparison",
+           "    if problem:\n        return Comparison(False, threshold=threshold, reason=problem)\n    rest",
+           "    rest", nan_on_a_sphere),
     Mutant("exact answers of any value", "comparison", "if _typed(plain) == _typed(expected)",
            "if type(plain) is type(expected)", exact_lists),
     Mutant("True is 1", "comparison", "if _typed(plain) == _typed(expected)", "if plain == expected",
@@ -199,6 +238,8 @@ MUTANTS = [
            with_folder(on_vectors.test_an_id_used_twice_is_refused)),
     Mutant("scale 0 accepted", "structure", "0 < float(x) < math.inf", "0 <= float(x) < math.inf",
            unsound(["expect", "direction", "scale"], 0.0, "scale is not positive")),
+    Mutant("spheres without directions accepted", "structure", "elif not 0 < shapes[1][1]",
+           "elif not 0 <= shapes[1][1]", empty_sphere),
     Mutant("quantities nobody answers accepted", "structure",
            "if not behaviour and not operation.knows(name)", "if False", unsound(
                ["expect", "speed"], on_vectors.close(array("1")), "does not answer")),

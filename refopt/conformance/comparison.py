@@ -7,7 +7,6 @@ import numpy as np
 
 from refopt.conformance import ratios, wire
 from refopt.conformance.ratios import Comparison
-from refopt.conformance.spheres import compare_sphere
 
 Expectation = Mapping[str, Any]
 
@@ -101,6 +100,62 @@ def _outside(vectors: np.ndarray, high: np.ndarray, low: np.ndarray) -> float:
 
 def _columns(cluster: Sequence[int]) -> str:
     return f"column {cluster[0]}" if len(cluster) == 1 else f"columns {cluster[0]} to {cluster[-1]}"
+
+
+def compare_sphere(expectation: Expectation, given: Any, dtype: str, wide: bool = False) -> Comparison:
+    """Compare a vector with the set {center + B y + F z : |y| = 1, z free}: a sphere, a flat, or both.
+
+    The columns of B are the directions, perhaps of different lengths and not orthogonal, those of F are
+    orthonormal. Two opposite points are a sphere with one direction. The ratio measures what least squares
+    leaves of x - center outside the columns, and how far |y| is from 1:
+
+        max(distance, ||y| - 1| longest direction) / (u max(condition, 1) scale terms)
+
+    Where there are free columns the scale is |x - center| if that is larger: far out on a flat, x itself is
+    rounded.
+
+    Raises:
+        ValueError: the columns of the expectation do not span a space of their number.
+    """
+    threshold = float(expectation.get("threshold", 30.0))
+    center, directions, free = (
+        ratios.reference(expectation[name]) for name in ("center", "directions", "free")
+    )
+    problem = ratios.unfit(given, center.high.shape, dtype, wide)
+    if problem:
+        return Comparison(False, threshold=threshold, reason=problem)
+    rest = (given.astype(np.float64) - center.high) - center.low
+    distance, y = _coordinates(rest, directions.high, free.high)
+    scale, out_of_round = float(expectation["scale"]), 0.0
+    if free.high.size:
+        scale = max(scale, float(np.linalg.norm(rest)))
+    if directions.high.size:
+        longest = float(np.max(np.linalg.norm(directions.high, axis=0)))
+        out_of_round = abs(float(np.linalg.norm(y)) - 1.0) * longest
+    error = np.max([distance, out_of_round])  # which is NaN where one of them is
+    unit = ratios.UNIT_ROUNDOFF[dtype] * float(expectation.get("terms", 1))
+    ratio = error / (unit * max(float(expectation.get("condition", 1.0)), 1.0) * scale)
+    found = ratios.judge(np.array([ratio]), threshold, ratios.digits(error / scale, dtype), dtype)
+    if found.passed:
+        return found
+    reason = (
+        "lies outside the plane of the right answers."
+        if distance >= out_of_round
+        else f"has the length {np.linalg.norm(y):.6g} in units of the sphere of right answers, 1 is expected."
+    )
+    return found._replace(step=None, reason=reason)
+
+
+def _coordinates(rest: np.ndarray, directions: np.ndarray, free: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the distance of `rest` (S,) to the columns, and its coordinates along the directions."""
+    # Columns of about one length, so that very different ones keep their digits; powers of two are exact.
+    powers = np.frexp(np.linalg.norm(directions, axis=0))[1]
+    columns = np.hstack([np.ldexp(directions, -powers), free])
+    Q, R = np.linalg.qr(columns)
+    if not np.all(np.abs(np.diag(R)) > len(rest) * ratios.UNIT_ROUNDOFF["float64"]):
+        raise ValueError("the directions of a sphere of answers are not independent.")
+    c = np.linalg.solve(R, Q.T @ rest)
+    return float(np.linalg.norm(rest - columns @ c)), np.ldexp(c[: len(powers)], -powers)
 
 
 def compare_exact(expectation: Expectation, given: Any, dtype: str, wide: bool = False) -> Comparison:
