@@ -107,12 +107,18 @@ def factor(m: Model, a: int) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None
 
 
 def definite_solution(m: Model) -> tuple[np.ndarray, np.ndarray] | None:
-    """H^-1 g as z and integers p, eta = z 2^p; None where H is not positive definite."""
+    """H^-1 g as z and integers p, eta = z 2^p; None where H is not positive definite to working precision."""
     if m.H.diagonal().min() <= 0.0 or (found := factor(m, NOTHING)) is None:
         return None
     s, H, _ = found
     c = max(int((exponents(m.g) + s).max()), NOTHING)
-    return np.linalg.solve(H, np.ldexp(m.g, s - c)), s + c
+    try:
+        try:
+        return np.linalg.solve(H, np.ldexp(m.g, s - c)), s + c
+    except np.linalg.LinAlgError:  # singular, although rounding let it pass
+        return None
+    except np.linalg.LinAlgError:  # a pivot that rounding left above 0 for Cholesky's method alone
+        return None
 
 
 def triangular_inverse(L: np.ndarray) -> np.ndarray:
