@@ -49,6 +49,7 @@ from refopt.cubic_pencil import Model, cube_root_of_half, exponents, point, scal
 from refopt.cubic_search import minimize
 from refopt.cubic_split import Witness, split
 
+IN_RANGE: Any = {"over": "ignore", "under": "ignore"}  # what leaves the range is looked at where it matters
 SYMMETRIC = 0.75  # a relative asymmetry of eps to this power is rounding
 
 
@@ -81,7 +82,6 @@ class CubicSolution(NamedTuple):
     certificate: Certificate | None
 
 
-@np.errstate(over="ignore", under="ignore")  # powers of two are checked where they come back
 def cubic_minimizer(H: Array, g: Array, lam: float, scales: Array | None = None) -> CubicSolution:
     """Minimize T(eta) = -g'eta + eta'H eta/2 + (lam/6)|D eta|^3 globally (method in the module's text).
 
@@ -98,7 +98,13 @@ def cubic_minimizer(H: Array, g: Array, lam: float, scales: Array | None = None)
         ValueError: when shapes do not fit, H is not symmetric, something is not finite, lam or d negative.
         OverflowError: when the minimizer is beyond the range of its dtype.
     """
-    m = _checked_model(H, g, lam, scales)
+    m, d = _checked_model(H, g, lam, scales)
+    with np.errstate(**IN_RANGE):
+        return _solution(m, d, float(lam), g)
+
+
+def _solution(m: Model, d: np.ndarray, lam: float, g: Array) -> CubicSolution:
+    """The solution of a checked model, in the library of g."""
     reduced = split(m)
     if isinstance(reduced, Witness):
         direction, start = (asarray_like(part, g) for part in (reduced.direction, reduced.start))
@@ -110,22 +116,26 @@ def cubic_minimizer(H: Array, g: Array, lam: float, scales: Array | None = None)
     p, root = minimize(reduced.model)
     z = point(p, root.y, root.rho)
     certificate, value, power = certify(p, z, root.rho)
-    factor, shift = cube_root_of_half(lam) if lam else (1.0, 0)
 
-    def returned(z: np.ndarray) -> Array:
-        return _returned(reduced.restore(np.ldexp(z, p.s + p.c)), g)
+    def restored(z: np.ndarray) -> np.ndarray:
+        return reduced.restore(np.ldexp(z, p.s + p.c))
 
-    mirrored = root.mirrored
+    eta, mirrored = restored(z), root.mirrored
+    if lam:
+        factor, shift = cube_root_of_half(lam)
+        radius = float(np.ldexp(root.rho / factor, p.a - shift))
+    else:
+        radius = math.hypot(*(d * eta).tolist())
     status = "subspace" if reduced.nullity else "two" if mirrored is not None else "unique"
     if root.nullity > 1 and not reduced.nullity:
         status = "sphere"
     return CubicSolution(
-        returned(z),
-        () if mirrored is None else (returned(point(p, mirrored, root.rho)),),
+        _returned(eta, g),
+        () if mirrored is None else (_returned(restored(point(p, mirrored, root.rho)), g),),
         status,
         reduced.nullity + max(root.nullity - 1, 0),
         float(np.ldexp(value, power)),
-        float(np.ldexp(root.rho / factor, p.a - shift)),
+        radius,
         None,
         None,
         None,
@@ -133,14 +143,18 @@ def cubic_minimizer(H: Array, g: Array, lam: float, scales: Array | None = None)
     )
 
 
-@np.errstate(over="ignore", under="ignore")  # powers of two are checked where they come back
 def cubic_value(H: Array, g: Array, lam: float, eta: Array, scales: Array | None = None) -> float:
     """T(eta) = -g'eta + eta'H eta/2 + (lam/6)|D eta|^3 at any point.
 
     Arguments and errors as of `cubic_minimizer`; `eta` is (S,).
     """
-    m = _checked_model(H, g, lam, scales)
-    x = _point(eta, m)
+    m, _ = _checked_model(H, g, lam, scales)
+    with np.errstate(**IN_RANGE):
+        return _value(m, _point(eta, m))
+
+
+def _value(m: Model, x: np.ndarray) -> float:
+    """T with each term at the power of two of the largest."""
     k = exponents(x)
     x = np.ldexp(x, -k)
     e, length = np.max(k + m.exponent), k + m.exponent
@@ -151,7 +165,6 @@ def cubic_value(H: Array, g: Array, lam: float, eta: Array, scales: Array | None
     return float(np.ldexp(quadratic + np.ldexp(cubic, 3 * e - top), top))
 
 
-@np.errstate(over="ignore", under="ignore")  # powers of two are checked where they come back
 def cubic_certificate(
     H: Array,
     g: Array,
@@ -175,10 +188,16 @@ def cubic_certificate(
         TypeError: when an argument is not real floating.
         ValueError: as of `cubic_minimizer`, or when `radius` is negative.
     """
-    m = _checked_model(H, g, lam, scales)
+    m, _ = _checked_model(H, g, lam, scales)
     x = _point(eta, m)
     if radius is not None:
         check_nonnegative("radius", radius)
+    with np.errstate(**IN_RANGE):
+        return _certificate(m, x, float(lam), radius)
+
+
+def _certificate(m: Model, x: np.ndarray, lam: float, radius: float | None) -> Certificate:
+    """The certificate of a checked point."""
     length = m.exponent + exponents(x)
     power = int(np.max(length))
     rho = float(np.linalg.norm(np.ldexp(m.mantissa * np.ldexp(x, -exponents(x)), length - power)))
@@ -196,8 +215,8 @@ def cubic_certificate(
     return certify_point(reduced.model, reduced.project(x), rho, power)
 
 
-def _checked_model(H: Array, g: Array, lam: Any, scales: Array | None) -> Model:
-    """The arguments on the host, checked."""
+def _checked_model(H: Array, g: Array, lam: Any, scales: Array | None) -> tuple[Model, np.ndarray]:
+    """The arguments on the host, checked: the model, and d."""
     check_nonnegative("lam", lam)
     check_vector("g", g)
     n, dtype = g.shape[0], dtype_name(g)
@@ -217,7 +236,7 @@ def _checked_model(H: Array, g: Array, lam: Any, scales: Array | None) -> Model:
             i = int(np.argmin(d))
             raise ValueError(f"`scales` holds {d[i]:.6g} at index {i}; every element must be at least 0")
     matrix = matrix.astype(np.float64)
-    return scaled_model(matrix / 2.0 + matrix.T / 2.0, to_host(g).astype(np.float64), d, float(lam))
+    return scaled_model(matrix / 2.0 + matrix.T / 2.0, to_host(g).astype(np.float64), d, float(lam)), d
 
 
 def _point(eta: Array, m: Model) -> np.ndarray:

@@ -113,10 +113,7 @@ def definite_solution(m: Model) -> tuple[np.ndarray, np.ndarray] | None:
     s, H, _ = found
     c = max(int((exponents(m.g) + s).max()), NOTHING)
     try:
-        try:
         return np.linalg.solve(H, np.ldexp(m.g, s - c)), s + c
-    except np.linalg.LinAlgError:  # singular, although rounding let it pass
-        return None
     except np.linalg.LinAlgError:  # a pivot that rounding left above 0 for Cholesky's method alone
         return None
 

@@ -49,7 +49,9 @@ class Exact:
         for i, row in enumerate(self.H):
             line = []
             for j in range(i + 1):
-                rest = row[j] - mp.fsum(a * b for a, b in zip(line, (L[j] if j < i else line)[:j], strict=False))
+                rest = row[j] - mp.fsum(
+                    a * b for a, b in zip(line, (L[j] if j < i else line)[:j], strict=False)
+                )
                 if i != j:
                     line.append(rest / L[j][j])
                     continue
