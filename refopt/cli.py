@@ -136,6 +136,7 @@ def verify_command(options: argparse.Namespace) -> int:
                 progress=progress,
                 spec=options.adapter,
                 options=repeat,
+                choices=None if options.vectors else vectors.choices,
             )
     except (loading.UnknownAdapter, NoSuchAdapter) as error:
         known = f" Known names: {', '.join(AVAILABLE)}." if ":" not in options.adapter else ""

@@ -442,6 +442,11 @@ def test_refusals_without_one_ordinary_case_are_noted(tmp_path):
         ("dtypes = 'float64'", "`dtypes`"),
         ("dtypes = ('float16',)", "float16"),
         ("profile = 'momentum=sum'", "`profile`"),
+        ("profile = {'momentum': 1}", "both must be strings"),
+        ("dtypes = ()", "`dtypes`"),
+        ("dtypes = (['float64'],)", "`dtypes`"),
+        ("def __init__(self): self.dtypes = 'float64'", "`dtypes`"),
+        ("def __init__(self): self.profile = ['momentum']", "`profile`"),
         ("def fosi_stepp(self): pass", "Did you mean `fosi_step`"),
     ],
 )
@@ -466,3 +471,32 @@ def test_the_base_class_is_not_suggested(tmp_path):
     with pytest.raises(runner.NoSuchAdapter) as caught:
         verdicts(write(tmp_path, RIGHT).replace(":Mine", ":Adaptor"), "a")
     assert "Did you mean" not in str(caught.value)
+
+
+def test_a_profile_names_choices_that_some_case_knows(tmp_path):
+    spec = write(tmp_path, RIGHT, "profile = {'multiplicitly': 'full'}")
+    with pytest.raises(UnknownAdapter, match="`multiplicity`"):
+        verdicts(spec, "a", choices={"multiplicity", "rates"})
+    with pytest.raises(UnknownAdapter, match="no case knows"):
+        verdicts(spec, "a", choices=())
+    assert verdicts(spec, "a", choices={"multiplicitly"})[0] == ["pass"]
+    assert verdicts(spec, "a")[0] == ["pass"]  # other vectors may have choices of their own
+
+
+def test_both_problems_of_a_case_arrive_as_problems_and_groups_as_integers(tmp_path):
+    body = """
+    def grouped_newton_step(self, problem, settings, groups, theta, curvature_problem=None):
+        assert groups == [0, 1, 0, 1] and all(type(s) is int for s in groups)
+        assert (problem.id, curvature_problem.id) == ("logistic-7x4", "logistic-7x4-second")
+        assert curvature_problem.gradient(theta).shape == theta.shape
+        return {"eta": np.array([1.0, 2.0]), "theta_next": theta}
+    """
+    inputs = {"problem": "logistic-7x4", "curvature_problem": "logistic-7x4-second", "groups": [0, 1, 0, 1]}
+    inputs |= {"settings": {}, "theta": handmade.given(1.0, 0.0, 0.0, 0.0)}
+    expect = {"eta": handmade.close(handmade.array("1", "2"))}
+    entry = handmade.case("grouped_newton_step", inputs, expect)
+    (score,) = verify(write(tmp_path, body), [read(entry)]).scores
+    assert (score.verdict, score.reason) == ("pass", "")
+    entry["in"]["curvature_problem"] = "no-such-problem"
+    (score,) = verify(write(tmp_path, body), [read(entry)]).scores
+    assert score.verdict == "oracle-error"

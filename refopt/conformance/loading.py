@@ -5,7 +5,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -91,22 +91,50 @@ def load(spec: str, backend: str | None = None) -> Adapter:
         raise UnknownAdapter(
             f"{module_name}:{name} overrides none of the operations; see `refopt cases --operations`."
         )
-    _check_declarations(kind, f"{module_name}:{name}")
-    if backend is None:
-        return kind()
-    if "backend" not in inspect.signature(kind).parameters:
+    if backend is not None and "backend" not in inspect.signature(kind).parameters:
         raise UnknownAdapter(f"`--backend` is {backend}, but {module_name}:{name} takes no `backend`.")
+    _check_names(kind, f"{module_name}:{name}")
     make: Callable[..., Adapter] = kind
-    return make(backend=backend)
+    adapter = make() if backend is None else make(backend=backend)
+    _check_declarations(adapter, f"{module_name}:{name}")
+    return adapter
 
 
-def _check_declarations(kind: type[Adapter], where: str) -> None:
-    if not isinstance(kind.profile, Mapping):
-        raise UnknownAdapter(f"`profile` of {where} is {kind.profile!r}; it must be a dictionary.")
-    dtypes = kind.dtypes
-    if not isinstance(dtypes, (tuple, list)) or not dtypes or not set(dtypes) <= set(wire.FLOATS):
+def _check_declarations(adapter: Adapter, where: str) -> None:
+    # Of the instance, whose constructor may have set them.
+    profile, dtypes = adapter.profile, adapter.dtypes
+    if not isinstance(profile, Mapping):
+        raise UnknownAdapter(f"`profile` of {where} is {profile!r}; it must be a dictionary.")
+    for key, value in profile.items():
+        if not (isinstance(key, str) and isinstance(value, str)):
+            raise UnknownAdapter(f"`profile` of {where} holds {key!r}: {value!r}; both must be strings.")
+    known = isinstance(dtypes, (tuple, list)) and all(dtype in wire.FLOATS for dtype in dtypes)
+    if not known or not dtypes:
         allowed = " and ".join(wire.FLOATS)
         raise UnknownAdapter(f"`dtypes` of {where} is {dtypes!r}; it must be a tuple out of {allowed}.")
+
+
+def check_profile(profile: Mapping[str, str], known: Collection[str], where: str) -> None:
+    """Require that every choice of a profile is one that some case knows.
+
+    Args:
+        profile: an adapter's declared choices.
+        known: names of the choices in the vectors.
+        where: the adapter, for the sentence.
+
+    Raises:
+        UnknownAdapter: with the nearest name.
+    """
+    for key in profile:
+        if key not in known:
+            names = sorted(known)
+            raise UnknownAdapter(
+                f"`profile` of {where} names {key!r}, a choice that no case knows; known are "
+                f"{', '.join(names)}.{suggestion(key, names)}"
+            )
+
+
+def _check_names(kind: type[Adapter], where: str) -> None:
     for name in vars(kind):
         if not name.startswith("_") and not hasattr(Adapter, name) and callable(getattr(kind, name)):
             near = difflib.get_close_matches(name, list(OPERATIONS), n=1, cutoff=0.85)

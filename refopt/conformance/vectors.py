@@ -69,6 +69,12 @@ class VectorSet:
     digest: str
     cases: tuple[Case, ...]
 
+    @property
+    def choices(self) -> frozenset[str]:
+        """Names of the choices, such as "multiplicity", under which some case has another answer."""
+        chosen = {choice for case in self.cases for name in case.alternatives for choice in name.split(",")}
+        return frozenset(choice.partition("=")[0] for choice in chosen)
+
 
 def load(folder: Traversable) -> VectorSet:
     """Read and verify a folder of vectors.

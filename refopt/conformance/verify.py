@@ -1,7 +1,7 @@
 """Verifies an adapter: from a spec and a choice of cases to a report."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from refopt.conformance import loading, runner, transport
 from refopt.conformance.report import Report
@@ -35,6 +35,7 @@ def verify(
     progress: Callable[[Score], None] = lambda score: None,
     spec: str | None = None,
     options: Sequence[str] = (),
+    choices: Collection[str] | None = None,
 ) -> Report:
     """Run cases against an adapter and judge each answer.
 
@@ -49,15 +50,22 @@ def verify(
         progress: called after each case.
         spec: the adapter as the user wrote it, for the report; default `adapter`.
         options: further options of the report's reproduction commands.
+        choices: names that the adapter's profile may hold; None allows any.
 
     Returns:
         The report; a KeyboardInterrupt ends it early with `interrupted` set.
 
     Raises:
-        UnknownAdapter: the spec names no module or file.
+        UnknownAdapter: the spec names no module or file, or the profile a choice that there is not.
         NotStarted: the adapter did not start.
     """
     asking = runner.Runner(connector(adapter, backend, in_process), deadline)
+    if choices is not None:
+        try:
+            loading.check_profile(asking.hello.profile, choices, spec or adapter)
+        except loading.UnknownAdapter:
+            asking.close()
+            raise
     report = Report(asking.hello, spec or adapter, digest, len(cases), options, seed)
     begin = time.perf_counter()
     try:
