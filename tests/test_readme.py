@@ -1,7 +1,13 @@
 """The Python blocks of the README run as printed, in one namespace (its shell blocks are run by .ci/run)."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
+
+import pytest
+
+from refopt.fosi import Fosi, FosiStep
+from refopt.grouped_newton import GroupedNewton, GroupedNewtonStep
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -19,15 +25,36 @@ def test_python_blocks_run(capsys):
     namespace: dict = {"__name__": "readme"}
     for block in blocks:
         exec(compile(block, str(README), "exec"), namespace)
+    # H = diag(1, -1), g = (1, 0), lam = 2: the minimizers are (1/2, +-sqrt(3)/2) (r = 1, G = diag(2, 0)).
+    solution = namespace["solution"]
+    assert solution.status == "two"
+    assert max(abs(abs(solution.minimizer) - [0.5, 0.75**0.5])) < 1e-14
+    assert namespace["flat"].status == "unbounded"
     step = namespace["step"]
     assert max(abs(step.newton_direction - [0.3, 0.3])) < 1e-14
     assert max(abs(step.base_direction - [-0.18, 0.18])) < 1e-14
     assert "0.3" in capsys.readouterr().out
 
 
-def test_symbol_table_lists_the_fields_of_a_step():
-    from refopt.fosi import FosiStep
+def fields_in(section: str) -> list[str]:
+    """The first column of the first table under a heading."""
+    text = README.read_text(encoding="utf-8").split(f"\n## {section}\n")[1].split("\n## ")[0]
+    table = text.split("\n\n| setting ")[0]
+    return re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
 
-    rows = re.findall(r"^\| `(\w+)` \|", README.read_text(encoding="utf-8"), re.MULTILINE)
-    fields = [name for name in FosiStep._fields if name != "state"]
-    assert fields == [name for name in rows if name in fields]
+
+@pytest.mark.parametrize(
+    ("section", "step"), [("Symbols of FOSI", FosiStep), ("Symbols of grouped Newton", GroupedNewtonStep)]
+)
+def test_symbol_table_lists_the_fields_of_a_step(section, step):
+    assert fields_in(section) == [name for name in step._fields if name != "state"]
+
+
+@pytest.mark.parametrize("section", ["Symbols of FOSI", "Symbols of grouped Newton"])
+def test_symbol_table_lists_settings_that_exist(section):
+    names = {field.name for kind in (Fosi, GroupedNewton) for field in fields(kind)}
+    text = README.read_text(encoding="utf-8").split(f"\n## {section}\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", text.split("| setting ")[1], re.MULTILINE)
+    listed = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    assert len(listed) >= 7
+    assert set(listed) <= names
