@@ -44,12 +44,13 @@ from refopt.arrays import (
     require_symmetric,
     to_host,
 )
-from refopt.cubic_certificate import Certificate, certify, certify_point, refuted
+from refopt.cubic_certificate import Certificate, certify, certify_point, length, refuted
 from refopt.cubic_pencil import Model, cube_root_of_half, exponents, point, scaled_model
 from refopt.cubic_search import minimize
 from refopt.cubic_split import Witness, split
 
 IN_RANGE: Any = {"over": "ignore", "under": "ignore"}  # what leaves the range is looked at where it matters
+ROUNDING = 1e-12  # of r
 SYMMETRIC = 0.75  # a relative asymmetry of eps to this power is rounding
 
 
@@ -116,6 +117,10 @@ def _solution(m: Model, d: np.ndarray, lam: float, g: Array) -> CubicSolution:
     p, root = minimize(reduced.model)
     z = point(p, root.y, root.rho)
     certificate, value, power = certify(p, z, root.rho)
+    if certificate.radius_defect > ROUNDING:
+        # lam is so small that rounding in H hides rho: r is the length of what is returned
+        root = root._replace(rho=length(p, z))
+        certificate, value, power = certify(p, z, root.rho)
 
     def restored(z: np.ndarray) -> np.ndarray:
         return reduced.restore(np.ldexp(z, p.s + p.c))
@@ -198,9 +203,9 @@ def cubic_certificate(
 
 def _certificate(m: Model, x: np.ndarray, lam: float, radius: float | None) -> Certificate:
     """The certificate of a checked point."""
-    length = m.exponent + exponents(x)
-    power = int(np.max(length))
-    rho = float(np.linalg.norm(np.ldexp(m.mantissa * np.ldexp(x, -exponents(x)), length - power)))
+    size = m.exponent + exponents(x)
+    power = int(np.max(size))
+    rho = float(np.linalg.norm(np.ldexp(m.mantissa * np.ldexp(x, -exponents(x)), size - power)))
     defect = 0.0
     if radius is not None:
         factor, shift = cube_root_of_half(lam) if lam else (1.0, 0)

@@ -61,15 +61,19 @@ def _relative(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
 
 
+def length(p: Pencil, z: np.ndarray) -> float:
+    """|E eta| of eta = S z 2^c in units of the shift."""
+    return float(np.ldexp(math.hypot(*(p.scale * z).tolist()), p.gamma))
+
+
 def certify(p: Pencil, z: np.ndarray, rho: float) -> Checked:
     """The certificate of eta = S z 2^c with the radius rho, in units of the shift."""
-    Ez = p.scale * z
-    E2z = (p.lift * p.scale) * Ez
+    E2z = p.lift * p.scale * (p.scale * z)
     Hz = p.H @ z
     w = Hz + rho * E2z - p.g_hat
     H = p.H.reshape(-1)
     terms = math.sqrt((H @ H) * (z @ z)) + rho * math.sqrt(E2z @ E2z) + math.sqrt(p.g_hat @ p.g_hat)
-    radius = float(np.ldexp(math.hypot(*Ez.tolist()), p.gamma))
+    radius = length(p, z)
     den, above, negative = _positive(p, rho)
     y = p.inverse @ (w + (above - rho) * E2z)
     h = p.Q.T @ (p.X.T @ y)

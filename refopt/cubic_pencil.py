@@ -79,6 +79,13 @@ def cube_root_of_half(lam: float) -> tuple[float, int]:
     return math.cbrt(math.ldexp(part, rest)), power
 
 
+def equilibrated(C: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """2^t C 2^t with a diagonal near 1, and t; a row with a 0 there is scaled by its largest element."""
+    diagonal, rows = exponents(C.diagonal()), exponents(np.max(np.abs(C), axis=1, initial=0.0))
+    t = -(np.where(diagonal > NOTHING, diagonal, np.where(rows > NOTHING, rows, 0)) // 2)
+    return np.ldexp(C, t[:, None] + t), t
+
+
 def scaled_model(H: np.ndarray, g: np.ndarray, d: np.ndarray, lam: float) -> Model:
     """The model of E = (lam/2)^(1/3) diag(d), whatever the range of lam and d."""
     factor, power = cube_root_of_half(lam)

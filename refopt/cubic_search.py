@@ -13,13 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refopt.cubic_pencil import NOTHING, Model, Pencil, definite_solution, exponents, pencil
+from refopt.cubic_pencil import NOTHING, Model, Pencil, definite_solution, equilibrated, exponents, pencil
 from refopt.cubic_secular import Root, solve_secular
 
+EPS = 2.0**-52
 FAR = 32.0  # shift / rho, rho / shift and the growth of the spectrum near its end stay below it
 LONGEST_MOVE = 40  # in exponents: below, the spectrum knows rho no better than to rounding in the shift
 MOST_MOVES = 100
-MOST_EMPTY = 8  # moves down after a rho that is 0: 2^-320 of the model's size is taken as 0
+NO_CURVATURE = 8.0  # in n eps of an equilibrated matrix: a smaller negative curvature is rounding
 
 
 class Found(NamedTuple):
@@ -32,7 +33,7 @@ class Found(NamedTuple):
 def minimize(m: Model) -> Found:
     """The global minimizers of a model that is bounded below and has no null vectors outside E."""
     a, linear = _first_shift(m)
-    best, zero, bad, step, empty = None, None, NOTHING, 2, 0
+    best, bad, step, flat = None, NOTHING, 2, None
     for _ in range(MOST_MOVES):
         p = pencil(m, a)
         if p is None:  # G(2^a) is not positive definite
@@ -41,22 +42,29 @@ def minimize(m: Model) -> Found:
                 a, step = a + step, 2 * step
                 continue
         elif linear:
-            zero = np.zeros_like(p.beta)
-            return Found(p, Root(zero, None, 0.0, 0))
+            return Found(p, Root(np.zeros_like(p.beta), None, 0.0, 0))
         else:
             best = Found(p, solve_secular(p))
-            if best.root.rho == 0.0:
-                zero, empty = zero or best, empty + 1
+            if best.root.rho == 0.0 and flat is None:
+                flat = _semidefinite(m.H)
         assert best is not None
-        move = _move(best)
+        move = 0 if flat and best.root.rho == 0.0 else _move(best)
         a = best.pencil.a + move
         if a <= bad:
             a = (best.pencil.a + bad) // 4 * 2
-        if move == 0 or empty > MOST_EMPTY or a in (best.pencil.a, bad):
-            return best if zero is None or best.root.rho > 0.0 else zero
+        if move == 0 or a in (best.pencil.a, bad):
+            return best
     if best is None:
         raise ArithmeticError("the cubic model has no positive definite shift in the range of exponents")
     return best
+
+
+def _semidefinite(H: np.ndarray) -> bool:
+    """Whether H has no negative curvature beyond rounding, in the scales of its diagonal."""
+    H, _ = equilibrated(H)
+    if np.max(np.abs(H)) > 2.0:  # the diagonal is below 2
+        return False
+    return float(np.linalg.eigvalsh(H)[0]) >= -NO_CURVATURE * H.shape[0] * EPS
 
 
 def _move(found: Found) -> int:

@@ -24,6 +24,7 @@ SAME_EIGENVALUE = 8.0  # in n eps: eigenvalues closer than this to the smallest 
 NO_PART = 4.0  # in sqrt(n) eps |beta|: a smaller part of beta in that eigenspace is rounding
 BOUNDARY = 8.0  # in n eps: a length closer than this to rho needs no part in the eigenspace
 NO_CURVATURE = 8.0  # in n eps of the terms in it: a smaller negative curvature is rounding
+LARGE = 2.0**200  # beta beyond it belongs to a rho far above the shift
 MOST_ITERATIONS = 200  # bisection of exponents alone ends in about 60
 
 
@@ -46,8 +47,8 @@ def solve_secular(p: Pencil) -> Root:
         low = 0.0
     gap = np.maximum(1.0 - theta, 0.0) if low == 0.0 else (theta[0] - theta) / theta[0]
     size = _norm(beta)
-    if size == math.inf or (low == 0.0 and size == 0.0):  # the former asks for a larger shift
-        return Root(beta, None, size, 0)
+    if size > LARGE or (low == 0.0 and size == 0.0):  # the former is an estimate: a larger shift is needed
+        return Root(beta, None, math.sqrt(size), 0)
     if low > 0.0:
         k = int(np.count_nonzero(gap <= SAME_EIGENVALUE * n * EPS))
         if _norm(beta[:k]) <= NO_PART * math.sqrt(n) * EPS * size:
@@ -108,6 +109,8 @@ def _root(theta: np.ndarray, gap: np.ndarray, beta: np.ndarray, base: float) -> 
         else:
             high = t
         # 1/|q| = inverse + slope (t' - t) on its tangent; (inverse + slope (t' - t)) (base + t') = 1
+        if length == 0.0:
+            break
         inverse = 1.0 / length
         q /= length
         slope = inverse * float((q * q) @ (theta_u / den))

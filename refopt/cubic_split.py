@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refopt.cubic_pencil import NOTHING, Model, exponents, model
+from refopt.cubic_pencil import NOTHING, Model, equilibrated, exponents, model
 
 EPS = 2.0**-52
 NULL = 8.0  # in n eps
@@ -71,8 +71,7 @@ def split(m: Model) -> Reduced | Witness:
     C = m.H[np.ix_(Z, Z)]
     if (ray := _alone(m, Z[~np.any(C, axis=1)])) is not None:
         return ray
-    shift = _scales(C)
-    C = np.ldexp(C, np.add.outer(shift, shift))
+    C, shift = equilibrated(C)
     direction = _two_variables(C)
     vectors, positive = np.empty((Z.size, 0)), np.empty((Z.size, 0))
     if direction is None and Z.size:
@@ -107,13 +106,6 @@ def _alone(m: Model, flat: np.ndarray) -> Witness | None:
         return Witness(_unit(n, i, float(np.sign(m.g[i]))), np.zeros(n), "linear")
     j = int(np.argmax(np.abs(m.H[:, i])))  # outside Z
     return Witness(_unit(n, i, float(np.sign(m.H[j, i]))), _unit(n, j, -1.0), "coupling")
-
-
-def _scales(C: np.ndarray) -> np.ndarray:
-    """Exponents that bring the diagonal near 1; a row with a 0 there is scaled by its largest element."""
-    diagonal = exponents(C.diagonal())
-    rows = exponents(np.max(np.abs(C), axis=1, initial=0.0))
-    return -(np.where(diagonal > NOTHING, diagonal, rows) // 2)
 
 
 def _two_variables(C: np.ndarray) -> np.ndarray | None:
