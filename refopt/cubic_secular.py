@@ -25,6 +25,7 @@ NO_PART = 4.0  # in sqrt(n) eps |beta|: a smaller part of beta in that eigenspac
 BOUNDARY = 8.0  # in n eps: a length closer than this to rho needs no part in the eigenspace
 NO_CURVATURE = 8.0  # in n eps of the terms in it: a smaller negative curvature is rounding
 LARGE = 2.0**200  # beta beyond it belongs to a rho far above the shift
+TINIEST = 2.0**-1000
 MOST_ITERATIONS = 200  # bisection of exponents alone ends in about 60
 
 
@@ -42,7 +43,7 @@ def solve_secular(p: Pencil) -> Root:
     theta, beta, n = p.theta, p.beta, p.theta.shape[0]
     if not n:
         return Root(beta, None, 0.0, 0)
-    low = 1.0 - 1.0 / theta[0] if theta[0] > 1.0 else 0.0
+    low = 1.0 - 1.0 / float(theta[0]) if theta[0] > 1.0 else 0.0
     if low > 0.0 and not _significant(p):
         low = 0.0
     gap = np.maximum(1.0 - theta, 0.0) if low == 0.0 else (theta[0] - theta) / theta[0]
@@ -97,7 +98,8 @@ def _root(theta: np.ndarray, gap: np.ndarray, beta: np.ndarray, base: float) -> 
     # one term alone is a lower bound: |beta_k| / (gap_k + theta_k t) = base + t, solved for t
     low = 0.0
     if theta_u[0] > 0.0 and gap_u[0] == 0.0:
-        low = _positive_root(theta_u[0], theta_u[0] * base, abs(beta_u[0]))
+        first = float(theta_u[0])
+        low = max(_positive_root(first, first * base, float(abs(beta_u[0]))), TINIEST)
     high, t = math.inf, low
     for _ in range(MOST_ITERATIONS):
         den = gap_u + theta_u * t
@@ -141,7 +143,7 @@ def _positive_root(a: float, b: float, c: float) -> float:
     """The positive root of a t^2 + b t = c for a >= 0, without cancellation; NaN where there is none."""
     if not c > 0.0:
         return 0.0 if c == 0.0 else math.nan
-    root = math.sqrt(b * b + 4.0 * a * c)
+    root = math.hypot(b, 2.0 * math.sqrt(a) * math.sqrt(c))
     if b >= 0.0:
         return 2.0 * c / (b + root) if b + root > 0.0 else math.inf
     return (root - b) / (2.0 * a) if a > 0.0 else math.inf
