@@ -1,4 +1,4 @@
-"""Every figure of the project in one command: `python -m benchmarks [hvp ese fosi startup gpu ...]`."""
+"""Every figure of the project in one command: `python -m benchmarks [hvp summary ese ... gpu]`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import importlib
 import os
 import platform
 
-SUITES = ("hvp", "ese", "fosi", "startup")  # gpu runs when it is named
+SUITES = ("hvp", "summary", "ese", "fosi", "cubic", "startup")  # gpu runs when it is named
 
 
 def main() -> None:
