@@ -7,5 +7,6 @@ AVAILABLE = {
     "torch": "refopt.adapters.torch_first_order:TorchFirstOrder",
     "jax-derivatives": "refopt.adapters.jax_derivatives:JaxDerivatives",
     "torch-derivatives": "refopt.adapters.torch_derivatives:TorchDerivatives",
+    "grnewt": "refopt.adapters.grnewt:Grnewt",
 }
 """Their short names, which `refopt verify --adapter` takes."""
