@@ -89,7 +89,7 @@ class Compiled(NamedTuple):
 def compile_tape(root: Any, end: Any) -> Compiled:
     """The steps from a tangent of `root` to that of `end`."""
     compiler = Compiler(root)
-    for node in _reaching(end, root):
+    for node in reaching(end, root):
         compiler.add(node)
     pieces = _pieces(compiler.forms[end])
     result = compiler.owned_slot(end)
@@ -115,7 +115,7 @@ def slice_range(index: Any, n: int) -> tuple[int, int] | None:
     return (start, max(start, stop))
 
 
-def _reaching(end: Any, root: Any) -> list[Any]:
+def reaching(end: Any, root: Any) -> list[Any]:
     """The recorded nodes that `end` depends on, itself included, in the order of recording."""
     needed, stack = {end}, [end]
     while stack:

@@ -18,6 +18,7 @@ from autograd.tracer import getval, trace
 from refopt.arrays import Array, check_count, namespace
 from refopt.groups import within
 from refopt.linearize import TapeNode, zero_derivatives_allowed
+from refopt.tape_compiler import reaching
 from refopt.taylor_moves import rule_of
 from refopt.taylor_series import NoTaylorRule as NoTaylorRule
 from refopt.taylor_series import Recorded, Series
@@ -111,7 +112,7 @@ def trace_taylor(objective: Callable[[Array], Any], theta: Array) -> TaylorTape:
         value, end = trace(root, objective, theta)
     if end is None:
         return TaylorTape(theta, getval(value), (), True)
-    nodes = _reaching(end, root)
+    nodes = [root, *reaching(end, root)]
     numbers = {node: number for number, node in enumerate(nodes)}
     last = {parent: numbers[node] for node in nodes for parent in node.parents}
     spent: list[list[int]] = [[] for _ in nodes]
@@ -123,17 +124,6 @@ def trace_taylor(objective: Callable[[Array], Any], theta: Array) -> TaylorTape:
         steps.append(TaylorStep(recorded, rule_of(recorded), _taken(recorded), tuple(spent[numbers[node]])))
     root.tape.clear()  # nodes refer to their tape: the cycle would keep every array until it is collected
     return TaylorTape(theta, getval(value), tuple(steps), False)
-
-
-def _reaching(end: Any, root: Any) -> list[Any]:
-    """The root and the recorded nodes that `end` depends on, itself included, in the order of recording."""
-    needed, stack = {end}, [end]
-    while stack:
-        for parent in stack.pop().parents:
-            if parent not in needed:
-                needed.add(parent)
-                stack.append(parent)
-    return [root, *(node for node in root.tape if node in needed)]
 
 
 def _recorded(node: Any, numbers: dict[Any, int]) -> Recorded:
