@@ -51,7 +51,7 @@ from refopt.cubic_split import Witness, split
 
 IN_RANGE: Any = {"over": "ignore", "under": "ignore"}  # what leaves the range is looked at where it matters
 ROUNDING = 1e-12  # of r
-SYMMETRIC = 0.75  # a relative asymmetry of eps to this power is rounding
+SYMMETRIC = {"float64": 2.0 ** (-52 * 0.75), "float32": 2.0 ** (-23 * 0.75)}  # less asymmetry is rounding
 
 
 class CubicSolution(NamedTuple):
@@ -224,24 +224,24 @@ def _checked_model(H: Array, g: Array, lam: Any, scales: Array | None) -> tuple[
     """The arguments on the host, checked: the model, and d."""
     check_nonnegative("lam", lam)
     check_vector("g", g)
-    n, dtype = g.shape[0], dtype_name(g)
+    n = g.shape[0]
     if not hasattr(H, "dtype") or not hasattr(H, "shape"):
         raise TypeError(f"`H` is a {type(H).__name__}; it must be an array of float32 or float64")
     if dtype_name(H) not in ("float32", "float64"):
         raise TypeError(f"`H` has dtype {dtype_name(H)}; it must be float32 or float64")
     matrix = to_host(H)
-    require_symmetric("H", matrix, float(np.finfo(dtype).eps) ** SYMMETRIC)
+    require_symmetric("H", matrix, SYMMETRIC[dtype_name(g)])
     if matrix.shape[0] != n:
         raise ValueError(f"`H` has shape {tuple(H.shape)}; it must be ({n}, {n}), as `g` has {n} elements")
     d = np.ones(n)
     if scales is not None:
         check_vector("scales", scales, n)
         d = to_host(scales).astype(np.float64)
-        if np.min(d) < 0.0:
+        if d.min() < 0.0:
             i = int(np.argmin(d))
             raise ValueError(f"`scales` holds {d[i]:.6g} at index {i}; every element must be at least 0")
-    matrix = matrix.astype(np.float64)
-    return scaled_model(matrix / 2.0 + matrix.T / 2.0, to_host(g).astype(np.float64), d, float(lam)), d
+    matrix = matrix.astype(np.float64) / 2.0
+    return scaled_model(matrix + matrix.T, to_host(g).astype(np.float64), d, float(lam)), d
 
 
 def _point(eta: Array, m: Model) -> np.ndarray:

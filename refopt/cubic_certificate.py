@@ -96,17 +96,17 @@ def certify(p: Pencil, z: np.ndarray, rho: float) -> Checked:
 def _positive(p: Pencil, rho: float) -> tuple[np.ndarray, float, float]:
     """The eigenvalues of G(above), above = rho if they are positive, and the negative curvature of G(rho)."""
     den = denominators(p, rho)
-    (small,) = np.nonzero(den < SMALL)
+    small = (den < SMALL).nonzero()[0]
     if not small.size:
         return den, rho, 0.0
     # v_k'G(rho) v_k = den_k length_k for the columns v_k of V
     XQ = p.X @ p.Q[:, small]
     V = np.abs(p.inverse.T @ XQ)
-    terms = np.sum(V * (np.abs(p.H) @ V), axis=0) / np.sum(XQ * XQ, axis=0) + 1.0
+    terms = (V * (np.abs(p.H) @ V)).sum(axis=0) / (XQ * XQ).sum(axis=0) + 1.0
     rounding = ROUNDING * p.w.size * EPS * terms
     short = rounding - den[small]
     negative = max(0.0, float(np.max(-den[small] / terms)))
-    if np.max(short - 2.0 * rounding) <= 0.0:  # none is more negative than its rounding
+    if (short <= 2.0 * rounding).all():  # none is more negative than its rounding
         den[small] = np.maximum(den[small], rounding)
         return den, rho, negative
     above = rho + float(np.max(short / p.theta[small]))

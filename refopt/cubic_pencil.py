@@ -69,7 +69,7 @@ def exponents(x: np.ndarray) -> np.ndarray:
 
 def model(H: np.ndarray, g: np.ndarray, mantissa: np.ndarray, exponent: np.ndarray) -> Model:
     """The model with what is used again and again."""
-    return Model(H, g, mantissa, exponent, np.flatnonzero(mantissa), exponents(H.diagonal()))
+    return Model(H, g, mantissa, exponent, mantissa.nonzero()[0], exponents(H.diagonal()))
 
 
 def cube_root_of_half(lam: float) -> tuple[float, int]:
@@ -81,7 +81,7 @@ def cube_root_of_half(lam: float) -> tuple[float, int]:
 
 def equilibrated(C: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """2^t C 2^t with a diagonal near 1, and t; a row with a 0 there is scaled by its largest element."""
-    diagonal, rows = exponents(C.diagonal()), exponents(np.max(np.abs(C), axis=1, initial=0.0))
+    diagonal, rows = exponents(C.diagonal()), exponents(np.abs(C).max(axis=1, initial=0.0))
     t = -(np.where(diagonal > NOTHING, diagonal, np.where(rows > NOTHING, rows, 0)) // 2)
     return np.ldexp(C, t[:, None] + t), t
 
@@ -110,7 +110,7 @@ def factor(m: Model, a: int) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None
         L = np.linalg.cholesky(G)
     except np.linalg.LinAlgError:
         return None
-    return (s, H, L) if np.isfinite(L[-1, -1]) else None
+    return (s, H, L) if math.isfinite(L[-1, -1]) else None
 
 
 def definite_solution(m: Model) -> tuple[np.ndarray, np.ndarray] | None:
@@ -157,7 +157,7 @@ def pencil(m: Model, a: int, least_c: int = NOTHING) -> Pencil | None:
     c = max(int((exponents(m.g) + s).max()), 3 * a // 2 - f, least_c)
     g_hat = np.ldexp(m.g, s - c)
     inverse = triangular_inverse(L)
-    X = (inverse * scale)[:, m.cubic]
+    X = inverse * scale if m.cubic.size == s.size else (inverse * scale)[:, m.cubic]
     theta, Q = np.linalg.eigh(X.T @ X)
     theta, Q = np.ldexp(np.maximum(theta[::-1], 0.0), 2 * f), Q[:, ::-1]
     w = inverse @ g_hat

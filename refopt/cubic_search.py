@@ -87,17 +87,17 @@ def _first_shift(m: Model) -> tuple[int, bool]:
     if not N.size:
         return 0, True
     k = m.exponent[N]
-    pull = int(np.max(exponents(m.g[N]) - k)) // 2  # of sqrt(E^-1 g)
+    pull = int((exponents(m.g[N]) - k).max()) // 2  # of sqrt(E^-1 g)
     direct = definite_solution(m)
     if direct is not None:
         z, power = direct
-        newton = int(np.max(exponents(z[N]) + power[N] + k))
+        newton = int((exponents(z[N]) + power[N] + k).max())
         if newton < NOTHING // 2:
             return -2 * (int(np.max(2 * k - m.diagonal[N])) // 2), True
         a = min(newton, pull) if pull > NOTHING // 4 else newton
     else:
         H = m.H if N.size == m.g.size else m.H[np.ix_(N, N)]
-        size = int(np.max(exponents(H) - np.add.outer(k, k))) + int(math.log2(N.size) / 2) + 1
+        size = int((exponents(H) - k[:, None] - k).max()) + int(math.log2(N.size) / 2) + 1
         a = max(size, pull)
         if a < NOTHING // 4:
             a = -2 * int(np.max(k))

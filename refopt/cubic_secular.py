@@ -84,7 +84,7 @@ def _hard(p: Pencil, y: np.ndarray, length: float, rho: float, k: int) -> Root:
     """
     tau = math.sqrt((rho - length) * (rho + length))
     rows = p.Q[:, :k]
-    lengths = np.sqrt(np.sum(rows * rows, axis=1))
+    lengths = np.sqrt((rows * rows).sum(axis=1))
     row = rows[int(np.argmax(lengths > math.sqrt(EPS)))]
     extra = np.zeros_like(y)
     extra[:k] = tau * row / math.sqrt(row @ row)
@@ -93,7 +93,7 @@ def _hard(p: Pencil, y: np.ndarray, length: float, rho: float, k: int) -> Root:
 
 def _root(theta: np.ndarray, gap: np.ndarray, beta: np.ndarray, base: float) -> tuple[float, np.ndarray]:
     """The t > 0 with |beta / (gap + theta t)| = base + t, and the quotient there."""
-    used = np.flatnonzero(beta)
+    used = beta.nonzero()[0]
     theta_u, gap_u, beta_u = theta[used], gap[used], beta[used]
     # one term alone is a lower bound: |beta_k| / (gap_k + theta_k t) = base + t, solved for t
     low = 0.0

@@ -63,15 +63,18 @@ class Reduced(NamedTuple):
 def split(m: Model) -> Reduced | Witness:
     """Find the ray along which the model is unbounded, or leave its null vectors out."""
     n, none = m.g.size, np.empty(0, dtype=np.int64)
-    Z = np.flatnonzero(m.mantissa == 0.0)
-    if not Z.size:
-        return Reduced(m, np.arange(n), none, none, np.empty((0, 0)), none, 0)
-    dead_rows = ~np.any(m.H[Z], axis=1) & (m.g[Z] == 0.0)
+    whole = Reduced(m, none, none, none, np.empty((0, 0)), none, 0)
+    if m.cubic.size == n:
+        return whole
+    Z = (m.mantissa == 0.0).nonzero()[0]
+    dead_rows = ~m.H[Z].any(axis=1) & (m.g[Z] == 0.0)
     dead, Z = Z[dead_rows], Z[~dead_rows]
-    C = m.H[np.ix_(Z, Z)]
-    if (ray := _alone(m, Z[~np.any(C, axis=1)])) is not None:
+    C = m.H[Z[:, None], Z]
+    if (ray := _alone(m, Z[~C.any(axis=1)])) is not None:
         return ray
     C, shift = equilibrated(C)
+    if not dead.size and _definite(C):
+        return whole
     direction = _two_variables(C)
     vectors, positive = np.empty((Z.size, 0)), np.empty((Z.size, 0))
     if direction is None and Z.size:
@@ -88,12 +91,23 @@ def split(m: Model) -> Reduced | Witness:
         return ray
     nullity = dead.size + vectors.shape[1]
     if not nullity:
-        return Reduced(m, np.arange(n), none, none, np.empty((0, 0)), none, 0)
+        return whole
     if not vectors.shape[1]:  # dead variables alone: the others stay as they are
         kept = np.setdiff1d(np.arange(n), dead)
         rest = model(m.H[np.ix_(kept, kept)], m.g[kept], m.mantissa[kept], m.exponent[kept])
         return Reduced(rest, kept, dead, none, np.empty((0, 0)), none, nullity)
     return _without(m, N, dead, Z, positive, C, shift, nullity)
+
+
+def _definite(C: np.ndarray) -> bool:
+    """Whether C has no eigenvalue within rounding of 0, at the cost of a factorisation."""
+    shifted = C.copy()
+    shifted.flat[:: C.shape[0] + 1] -= NULL * C.shape[0] * EPS * max(1.0, abs(float(C.trace())))
+    try:
+        L = np.linalg.cholesky(shifted)
+    except np.linalg.LinAlgError:
+        return False
+    return bool(np.isfinite(L[-1, -1]))
 
 
 def _alone(m: Model, flat: np.ndarray) -> Witness | None:
