@@ -95,6 +95,37 @@ def test_schema_sees_a_planted_fault(fault, validator):
     assert not validator.is_valid(broken(FAULTS[fault]))
 
 
+def sphere(content):
+    return next(e for case in content["cases"] for _, e in expectations(case) if e["kind"] == "sphere")
+
+
+SPHERE_FAULTS = {
+    "no free directions, not even none": lambda e: e.pop("free"),
+    "a value": lambda e: e.update(value=e["center"]),
+    "zero scale": lambda e: e.update(scale=0),
+    "a condition for each step": lambda e: e.update(condition=[1.0, 2.0]),
+    "bare numbers": lambda e: e.update(directions=[[1.0], [0.0]]),
+}
+
+
+@pytest.mark.parametrize("fault", SPHERE_FAULTS)
+def test_schema_sees_a_fault_in_a_sphere(fault, validator):
+    content = json.loads(json.dumps(CONTENTS["cubic/L3-degenerate.json"]))
+    assert validator.is_valid(content)
+    SPHERE_FAULTS[fault](sphere(content))
+    assert not validator.is_valid(content)
+
+
+def test_spheres_have_columns_of_the_size_of_their_center():
+    found = [(c["id"], e) for c in CASES for _, e in expectations(c) if e["kind"] == "sphere"]
+    assert len(found) >= 10
+    for where, expectation in found:
+        (n,) = expectation["center"]["shape"]
+        shapes = [expectation[part]["shape"] for part in ("directions", "free")]
+        assert [shape[0] for shape in shapes] == [n, n], where
+        assert 1 <= sum(shape[1] for shape in shapes) <= n, where
+
+
 def test_manifest_describes_every_file():
     assert set(MANIFEST["files"]) == set(CONTENTS)
     lines = []
@@ -160,17 +191,16 @@ def test_problems_exist():
 def test_arrays_are_whole_and_their_floats_nearest_to_the_digits(name):
     for case in CONTENTS[name]["cases"]:
         for quantity, expectation in expectations(case):
-            value = expectation.get("value")
-            if not isinstance(value, dict):
-                continue
             where = (case["id"], quantity)
-            assert math.prod(value["shape"]) == len(value["f64"]) == len(value["hp"]), where
-            assert [float(text) for text in value["hp"]] == value["f64"], where
-            assert all(len(Decimal(text).as_tuple().digits) <= 60 for text in value["hp"]), where
+            arrays = [expectation.get(part) for part in ("value", "center", "directions", "free")]
+            for value in [array for array in arrays if isinstance(array, dict)]:
+                assert math.prod(value["shape"]) == len(value["f64"]) == len(value["hp"]), where
+                assert [float(text) for text in value["hp"]] == value["f64"], where
+                assert all(len(Decimal(text).as_tuple().digits) <= 60 for text in value["hp"]), where
             for key in ("condition", "scale"):
                 if isinstance(expectation.get(key), list):
                     assert expectation["axis"] == "step", where
-                    assert len(expectation[key]) == value["shape"][0], where
+                    assert len(expectation[key]) == expectation["value"]["shape"][0], where
 
 
 def test_float32_cases_have_float32_inputs():
@@ -191,7 +221,7 @@ def test_thresholds_and_conditions_leave_three_digits():
     for case in CASES:
         unit = 2.0**-53 if case["dtype"] == "float64" else 2.0**-24
         for quantity, expectation in expectations(case):
-            if expectation["kind"] == "array":
+            if expectation["kind"] in ("array", "sphere"):
                 assert expectation["threshold"] <= 30 or "threshold" in expectation["why"], (
                     case["id"],
                     quantity,
