@@ -45,12 +45,13 @@ from refopt.arrays import (
     to_host,
 )
 from refopt.cubic_certificate import Certificate, certify, certify_point, length, refuted
-from refopt.cubic_pencil import Model, cube_root_of_half, exponents, point, scaled_model
+from refopt.cubic_flat import flattened, weak
+from refopt.cubic_pencil import Model, Pencil, cube_root_of_half, exponents, point, scaled_model
 from refopt.cubic_search import minimize
-from refopt.cubic_split import Witness, split
+from refopt.cubic_split import Reduced, Witness, split
 
 IN_RANGE: Any = {"over": "ignore", "under": "ignore"}  # what leaves the range is looked at where it matters
-ROUNDING = 1e-12  # of r
+ROUNDING = 1e-12  # of r, and of the terms in the equations
 SYMMETRIC = {"float64": 2.0 ** (-52 * 0.75), "float32": 2.0 ** (-23 * 0.75)}  # less asymmetry is rounding
 
 
@@ -117,8 +118,7 @@ def _solution(m: Model, d: np.ndarray, lam: float, g: Array) -> CubicSolution:
     p, root = minimize(reduced.model)
     z = point(p, root.y, root.rho)
     certificate, value, power = certify(p, z, root.rho)
-    if certificate.radius_defect > ROUNDING:
-        # lam is so small that rounding in H hides rho: r is the length of what is returned
+    if certificate.radius_defect > ROUNDING:  # rounding in H hides rho: r is the length of what is returned
         root = root._replace(rho=length(p, z))
         certificate, value, power = certify(p, z, root.rho)
 
@@ -126,11 +126,9 @@ def _solution(m: Model, d: np.ndarray, lam: float, g: Array) -> CubicSolution:
         return reduced.restore(np.ldexp(z, p.s + p.c))
 
     eta, mirrored = restored(z), root.mirrored
-    if lam:
-        factor, shift = cube_root_of_half(lam)
-        radius = float(np.ldexp(root.rho / factor, p.a - shift))
-    else:
-        radius = math.hypot(*(d * eta).tolist())
+    radius = _radius(p, root.rho, lam) if lam else math.hypot(*(d * eta).tolist())
+    if weak(p, root.rho) and (flat := _flat_solution(m, reduced, lam)) is not None:
+        eta, radius, value, power, certificate = flat
     status = "subspace" if reduced.nullity else "two" if mirrored is not None else "unique"
     if root.nullity > 1 and not reduced.nullity:
         status = "sphere"
@@ -146,6 +144,33 @@ def _solution(m: Model, d: np.ndarray, lam: float, g: Array) -> CubicSolution:
         None,
         certificate,
     )
+
+
+def _radius(p: Pencil, rho: float, lam: float) -> float:
+    """The r = |D eta| of rho = |E eta| in units of the shift."""
+    factor, shift = cube_root_of_half(lam)
+    return float(np.ldexp(rho / factor, p.a - shift))
+
+
+def _flat_solution(
+    m: Model, reduced: Reduced, lam: float
+) -> tuple[np.ndarray, float, float, int, Certificate] | None:
+    """Eta, r, value and power of two, certificate where H is singular beside the cubic term.
+
+    None where H is not singular or where the scales d differ so much that the way back loses r.
+    """
+    flat = flattened(reduced.model)
+    if flat is None:
+        return None
+    p, root = minimize(flat.model)
+    z = point(p, root.y, root.rho)
+    _, value, power = certify(p, z, root.rho)
+    eta = reduced.restore(flat.restore(np.ldexp(z, p.s + p.c)))
+    radius = _radius(p, root.rho, lam)
+    certificate = _certificate(m, eta, lam, radius)
+    if max(certificate.stationarity, certificate.radius_defect) > ROUNDING:
+        return None
+    return eta, radius, value, power, certificate
 
 
 def cubic_value(H: Array, g: Array, lam: float, eta: Array, scales: Array | None = None) -> float:

@@ -312,6 +312,37 @@ def test_scales_of_one_argument_are_no_matter(seed, power, what):
     assert cubic_certificate(*model[:3], found.minimizer, model[3]).holds(CERTIFIED)
 
 
+@pytest.mark.parametrize("exponent", [-5, -10, -15, -20, -25])
+def test_a_weak_cubic_term_decides_along_the_null_vectors(exponent):
+    # H of integers is singular without rounding; the cubic term is its 10^-5th to 10^-13th part
+    for seed in range(15):
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(2, 7))
+        v = rng.integers(-3, 4, (n, max(1, n // 2))).astype(float)
+        H = v @ v.T + np.diag([0.0 if row.any() else 1.0 for row in v])
+        model = (H, rng.standard_normal(n), 10.0**exponent, rng.uniform(0.5, 2, n))
+        found = cubic_minimizer(*model)
+        assert excess(model, found) <= EXCESS, seed
+        assert found.value < 0
+
+
+@pytest.mark.parametrize("powers", [(0, 0, -450), (450, 0, 0), (0, -450, 0)])
+def test_a_cubic_term_far_below_rounding(powers):
+    H, g, lam = ([[1, 2], [2, 4]], [1, 2], 1)
+    H, g, lam = (
+        np.ldexp(np.array(part, dtype=float), k) for part, k in zip((H, g, lam), powers, strict=True)
+    )
+    # g = H (1, 2)/5: nothing pulls along the null vector
+    found = cubic_minimizer(H, g, float(lam))
+    size = 2.0 ** (powers[1] - powers[0])
+    np.testing.assert_allclose(found.minimizer, size * np.array([0.2, 0.4]), rtol=ROUNDING)
+    # g = (2, -1) along it: lam r^2/2 = |g|
+    found = cubic_minimizer(H, np.ldexp([2.0, -1.0], powers[1]), float(lam))
+    r = math.sqrt(2 * S5 * 2.0 ** (powers[1] - powers[2]))
+    np.testing.assert_allclose(found.minimizer, r * np.array([2, -1]) / S5, rtol=ROUNDING)
+    assert found.certificate.holds(CERTIFIED)
+
+
 @pytest.mark.parametrize("powers", [(450, 450, 450, -450), (-450, 0, 450, -450), (450, -450, -450, -450)])
 @pytest.mark.parametrize("seed", range(3))
 def test_scales_of_all_arguments_at_once(seed, powers):
