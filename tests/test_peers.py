@@ -27,8 +27,8 @@ OPERATIONS = {
     "scipy": {"extreme_spectrum"},
     "optax": {"base_step", "base_directions", "base_run"},
     "torch": {"base_step", "base_directions", "base_run"},
-    "jax-derivatives": {"derivatives", "along"},
-    "torch-derivatives": {"derivatives", "along"},
+    "jax-derivatives": {"derivatives", "along", "summary"},
+    "torch-derivatives": {"derivatives", "along", "summary", "summary_tensor"},
 }
 
 

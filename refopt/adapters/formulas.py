@@ -7,7 +7,7 @@ formula is written for a namespace `xp` with sum, abs, tanh, logaddexp, where an
 import functools
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,26 @@ def objective(xp: Any, constant: Constant, family: str, n: int, data: Mapping[st
         return formula(theta)
 
     return f
+
+
+def by_groups(
+    f: Objective, theta: Any, direction: Any, groups: Sequence[int]
+) -> tuple[Callable[[Any], Any], int]:
+    """Return eta (S,) -> f(theta + U eta), whose derivatives at 0 are the tensors by groups, and S."""
+    if not len(groups) == len(theta) == len(direction):
+        raise ValueError("`theta`, `direction` and `groups` are not of the same length")
+    labels, count = np.array(groups), max(groups) + 1
+    if set(groups) != set(range(count)):
+        raise ValueError("`groups` does not hold each label")
+    return lambda eta: f(theta + direction * eta[labels]), count
+
+
+def entries(tensor: np.ndarray) -> np.ndarray:
+    """The entries i_1 <= .. <= i_d of a symmetric tensor, in lexicographic order."""
+    if tensor.ndim == 0:
+        return tensor.reshape(1)
+    indices = itertools.combinations_with_replacement(range(len(tensor)), tensor.ndim)
+    return np.array([tensor[index] for index in indices])
 
 
 def splitmix64(seed: int, count: int) -> np.ndarray:

@@ -1,4 +1,7 @@
-"""JAX's derivatives: reverse mode, forward over reverse, nested forward mode."""
+"""JAX's derivatives: reverse mode, forward over reverse, nested forward mode.
+
+The tensors by groups are derivatives of eta -> f(theta + U eta).
+"""
 
 import functools
 from collections.abc import Callable
@@ -21,6 +24,7 @@ class JaxDerivatives(Adapter):
     def __init__(self) -> None:
         jax.config.update("jax_enable_x64", True)
         self._first = functools.lru_cache(maxsize=64)(self._make_first)
+        self._summary = functools.lru_cache(maxsize=64)(self._make_summary)
         self._line = functools.lru_cache(maxsize=64)(self._make_line)
 
     def _objective(self, problem: Any) -> formulas.Objective:
@@ -36,16 +40,21 @@ class JaxDerivatives(Adapter):
     def _make_line(self, problem: Any, order: int) -> Callable[..., Any]:
         f = self._objective(problem)
 
-        def level(k: int, t: Any, theta: Any, direction: Any) -> Any:
-            if k == 0:
-                return f(theta + t * direction)
-            return jax.jvp(lambda s: level(k - 1, s, theta, direction), (t,), (jnp.ones_like(t),))[1]
-
         def derivatives(theta: Any, direction: Any) -> Any:
-            zero = jnp.zeros((), dtype=theta.dtype)
-            return jnp.stack([level(k, zero, theta, direction) for k in range(order + 1)])
+            return jnp.stack([_along(f, theta, direction, k) for k in range(order + 1)])
 
         return jax.jit(derivatives)
+
+    def _make_summary(self, problem: Any, groups: tuple[int, ...]) -> Callable[..., Any]:
+        f = self._objective(problem)
+
+        def summary(theta: Any, direction: Any) -> Any:
+            of_eta, count = formulas.by_groups(f, theta, direction, groups)
+            zero, units = jnp.zeros(count, dtype=theta.dtype), jnp.eye(count, dtype=theta.dtype)
+            third = jax.vmap(lambda unit: _along(of_eta, zero, unit, 3))(units)
+            return jax.grad(of_eta)(zero), jax.hessian(of_eta)(zero), third
+
+        return jax.jit(summary)
 
     def derivatives(self, problem, theta, vector):
         """Value, gradient and Hessian product."""
@@ -55,3 +64,19 @@ class JaxDerivatives(Adapter):
     def along(self, problem, theta, direction, order):
         """Each derivative by one more `jax.jvp`."""
         return {"derivatives": np.asarray(self._line(problem, order)(theta, direction))}
+
+    def summary(self, problem, theta, direction, groups):
+        """`jax.grad` and `jax.hessian` by groups, and nested `jax.jvp` along each group."""
+        g, H, third = self._summary(problem, tuple(groups))(theta, direction)
+        return {"g_bar": np.asarray(g), "H_bar": np.asarray(H), "third_diagonal": np.asarray(third)}
+
+
+def _along(f: Callable[[Any], Any], x: Any, direction: Any, order: int) -> Any:
+    """The derivative of an order of t -> f(x + t direction) at 0."""
+
+    def level(k: int, t: Any) -> Any:
+        if k == 0:
+            return f(x + t * direction)
+        return jax.jvp(lambda s: level(k - 1, s), (t,), (jnp.ones_like(t),))[1]
+
+    return level(order, jnp.zeros((), dtype=x.dtype))

@@ -1,11 +1,14 @@
-"""PyTorch's derivatives by torch.func: reverse mode, forward over reverse, nested forward mode."""
+"""PyTorch's derivatives by torch.func: reverse mode, forward over reverse, nested forward mode.
+
+The tensors by groups are nested Jacobians of eta -> f(theta + U eta): forward mode over reverse mode.
+"""
 
 import functools
 from typing import Any
 
 import numpy as np
 import torch
-from torch.func import grad, jvp
+from torch.func import grad, jacfwd, jacrev, jvp
 
 from refopt.adapters import formulas
 from refopt.conformance.adapter import Adapter
@@ -46,3 +49,19 @@ class TorchDerivatives(Adapter):
 
         zero = torch.zeros((), dtype=theta.dtype)
         return {"derivatives": np.stack([level(zero, k).numpy() for k in range(order + 1)])}
+
+    def summary(self, problem, theta, direction, groups):
+        """Nested Jacobians, of which the third is whole."""
+        g, H, third = (self._tensor(problem, theta, direction, groups, order) for order in (1, 2, 3))
+        return {"g_bar": g, "H_bar": H, "third_diagonal": np.einsum("iii->i", third)}
+
+    def summary_tensor(self, problem, theta, direction, groups, order):
+        """Nested Jacobians."""
+        return {"entries": formulas.entries(self._tensor(problem, theta, direction, groups, order))}
+
+    def _tensor(self, problem: Any, theta: Any, direction: Any, groups: Any, order: int) -> np.ndarray:
+        f, theta, direction = self._objective(problem), torch.as_tensor(theta), torch.as_tensor(direction)
+        tensor, count = formulas.by_groups(f, theta, direction, groups)
+        for k in range(order):
+            tensor = jacfwd(tensor) if k else jacrev(tensor)
+        return tensor(torch.zeros(count, dtype=theta.dtype)).numpy()
