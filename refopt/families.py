@@ -14,7 +14,7 @@ import numpy as np
 
 from refopt import generators, objectives
 from refopt.generators import Basis
-from refopt.groups import Tensor
+from refopt.layouts import Tensor
 from refopt.tables import Table
 
 DENSE_LIMIT = 200

@@ -23,28 +23,13 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby, pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 from refopt.arrays import Array, asarray_like, check_count, namespace
+from refopt.layouts import KINDS, checked_layout, integer, layers_but_last
+from refopt.layouts import Tensor as Tensor
 
-KINDS = ("weights", "biases")
 FEW_RANGES = 64  # up to here slices are faster than gathering by index
-
-
-class Tensor(NamedTuple):
-    """One tensor of parameters; a layout is a tuple of them in the order of the parameters.
-
-    Attributes:
-        name: such as "W1".
-        size: number of its parameters, at least 1.
-        layer: ordinal of its layer, from 0.
-        kind: "weights" or "biases".
-    """
-
-    name: str
-    size: int
-    layer: int
-    kind: str
 
 
 @dataclass(frozen=True)
@@ -89,7 +74,7 @@ class Groups:
                 raise TypeError(f"`members[{s}]` is {indices!r}; it must be a sequence of indices or a slice")
             empty = True
             for index in indices:
-                _place(labels, _integer(f"members[{s}]", index), s)
+                _place(labels, integer(f"members[{s}]", index), s)
                 empty = False
             if empty:
                 raise ValueError(f"`members[{s}]` is empty; every group must have a parameter")
@@ -113,7 +98,7 @@ class Groups:
             TypeError: when a label is no integer.
             ValueError: when a label is negative, a group is empty, or there are as many names as not groups.
         """
-        given = [_integer(f"labels[{p}]", label) for p, label in enumerate(labels)]
+        given = [integer(f"labels[{p}]", label) for p, label in enumerate(labels)]
         if not given:
             raise ValueError("`labels` is empty; there must be at least one parameter")
         if min(given) < 0:
@@ -155,20 +140,20 @@ class Groups:
     @classmethod
     def canonical(cls, layout: Sequence[Tensor]) -> Groups:
         """Every tensor by itself, in the order of the layout."""
-        tensors = _checked_layout(layout)
+        tensors = checked_layout(layout)
         names = [tensor.name for tensor in tensors]
         return cls._collected(tensors, names, names)
 
     @classmethod
     def weights_biases(cls, layout: Sequence[Tensor]) -> Groups:
         """All weights, and all biases."""
-        tensors = _checked_layout(layout)
+        tensors = checked_layout(layout)
         return cls._collected(tensors, [tensor.kind for tensor in tensors], KINDS)
 
     @classmethod
     def blocks(cls, layout: Sequence[Tensor], k: int) -> Groups:
         """The layers but the last in k consecutive blocks; weights and biases apart, the last layer apart."""
-        layers = _layers_but_last(layout, k)
+        layers = layers_but_last(layout, k)
         size, more = divmod(layers, k)
         ends = [(b + 1) * size + min(b + 1, more) for b in range(k)]
         return cls._in_blocks(layout, [sum(layer >= end for end in ends) for layer in range(layers)], k)
@@ -176,11 +161,11 @@ class Groups:
     @classmethod
     def alternate(cls, layout: Sequence[Tensor], k: int) -> Groups:
         """Layer l but the last in block l mod k; weights and biases apart, the last layer apart."""
-        return cls._in_blocks(layout, [layer % k for layer in range(_layers_but_last(layout, k))], k)
+        return cls._in_blocks(layout, [layer % k for layer in range(layers_but_last(layout, k))], k)
 
     @classmethod
     def _in_blocks(cls, layout: Sequence[Tensor], block_of: list[int], k: int) -> Groups:
-        tensors = _checked_layout(layout)
+        tensors = checked_layout(layout)
         titles = [f"block {b}" for b in range(k)] + ["last"]
         blocks = [*block_of, k]  # the last layer comes after the blocks
         keys = [f"{titles[blocks[tensor.layer]]} {tensor.kind}" for tensor in tensors]
@@ -314,15 +299,6 @@ def partition(name: str, n: int, layout: Sequence[Tensor] | None = None) -> Grou
     return found
 
 
-def _integer(name: str, value: Any) -> int:
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        return operator.index(value)
-    except TypeError:
-        raise TypeError(f"`{name}` holds {value!r}; it must hold integers") from None
-
-
 def _place(labels: list[int | None], index: int, s: int) -> None:
     """Note that a parameter belongs to group s."""
     if not 0 <= index < len(labels):
@@ -332,32 +308,3 @@ def _place(labels: list[int | None], index: int, s: int) -> None:
             f"parameter {index} is in `members[{labels[index]}]` and in `members[{s}]`; it must be in one"
         )
     labels[index] = s
-
-
-def _checked_layout(layout: Sequence[Tensor]) -> list[Tensor]:
-    try:
-        tensors = [Tensor(*entry) for entry in layout]
-    except TypeError:
-        raise TypeError("`layout` must be a sequence of (name, size, layer, kind)") from None
-    if not tensors:
-        raise ValueError("`layout` is empty; it must list the tensors of the parameters")
-    if len({tensor.name for tensor in tensors}) != len(tensors):
-        raise ValueError("`layout` has two tensors of one name; every name must be another")
-    for tensor in tensors:
-        _integer("layout", tensor.size), _integer("layout", tensor.layer)
-        if tensor.size < 1 or tensor.layer < 0 or tensor.kind not in KINDS:
-            raise ValueError(
-                f"`layout` has {tensor}; it must have a size of at least 1, a layer and a kind of {KINDS}"
-            )
-    if {tensor.layer for tensor in tensors} != set(range(max(tensor.layer for tensor in tensors) + 1)):
-        raise ValueError("`layout` skips a layer; layers must be numbered 0, 1, ... without a gap")
-    return tensors
-
-
-def _layers_but_last(layout: Sequence[Tensor], k: int) -> int:
-    """The number of layers before the last, at least k."""
-    check_count("k", k, 1)
-    layers = max(tensor.layer for tensor in _checked_layout(layout))
-    if k > layers:
-        raise ValueError(f"`k` is {k}; it must be at most {layers}, the layers before the last")
-    return layers
