@@ -206,6 +206,8 @@ class Derivatives:
         require_tangent("direction", direction, theta)
         check_finite("direction", direction)
         check_groups(groups, theta)
+        if not isinstance(interactions, bool):
+            raise TypeError(f"`interactions` is {interactions!r}; it must be True or False")
         return self._engine.summary(theta, direction, groups, interactions)
 
     def mixed(self, theta: Array, *directions: Array) -> Array:

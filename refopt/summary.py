@@ -138,6 +138,10 @@ def summary_tensors(
         ValueError: when theta or u is not finite, the partition of another length, or a result not finite.
         NotImplementedError: when f has no derivatives of that order.
     """
+    if not hasattr(f, "mixed"):
+        raise TypeError(
+            f"`f` is a {type(f).__name__}; it must be a Derivatives, as of Derivatives(objective)"
+        )
     check_count("order", order, 0)
     check_vector("theta", theta)
     check_vector("direction", direction, theta.shape[0])

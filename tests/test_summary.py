@@ -582,6 +582,14 @@ def test_bad_points_orders_and_indices() -> None:
         tensor.contracted(np.ones(3))
 
 
+def test_what_is_no_derivatives_and_no_truth_value_is_refused() -> None:
+    groups, u = Groups.discrete(2), np.ones(2)
+    with says(TypeError, "`f` is a function; it must be a Derivatives, as of Derivatives(objective)"):
+        summary_tensors(lambda x: anp.sum(x**3), u, u, groups, 2)
+    with says(TypeError, "`interactions` is 'no'; it must be True or False"):
+        GOOD.summary(u, u, groups, interactions="no")  # type: ignore[arg-type]
+
+
 def test_a_tensor_that_overflows_is_refused_by_its_order() -> None:
     f = Derivatives(lambda x: namespace(x).sum(namespace(x).exp(x)))
     with (
