@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from grouped_property_faults import FURTHER, GROUPED_FAULTS
+from situation_faults import FURTHER_SITUATIONS, SITUATION_FAULTS
 
 from refopt.adapters.reference import Reference
 from refopt.conformance.ops import flatten
@@ -185,6 +186,7 @@ FAULTS = {
         "refresh_period", lambda inputs, answer: {"period": max(answer["period"] - 1, 1)}
     ),
     **GROUPED_FAULTS,
+    **SITUATION_FAULTS,
 }
 
 
@@ -196,9 +198,9 @@ def test_a_planted_fault_violates_the_property(name):
     assert "Sample" in result.sentence
 
 
-@pytest.mark.parametrize("fault", FURTHER)
+@pytest.mark.parametrize("fault", [*FURTHER, *FURTHER_SITUATIONS])
 def test_further_faults_violate_properties(fault):
-    name, adapter = FURTHER[fault]
+    name, adapter = (FURTHER | FURTHER_SITUATIONS)[fault]
     (result,) = run_properties(adapter, names=(name,), examples=EXAMPLES, shrink=False)
     assert result.outcome == "violated", result.sentence
 

@@ -21,10 +21,10 @@ from refopt.derivatives import Derivatives
 from refopt.objectives import polynomial, quadratic
 from refopt.properties.samples import orthonormal_basis
 
-__all__ = ["Blocks", "CubicModel", "GroupedRun", "Polynomial", "TensorSample"]
+__all__ = ["Blocks", "CubicModel", "Function", "GroupedRun", "Polynomial", "TensorSample"]
 
 
-class _Function:
+class Function:
     """What an adapter is handed in the place of a problem."""
 
     dtype = "float64"
@@ -53,7 +53,7 @@ class _Function:
 
 
 @dataclass(frozen=True)
-class Polynomial(_Function):
+class Polynomial(Function):
     """sum_j c_j prod_i x_i^e_ji, of the family polynomial; `terms` holds (c_j, (e_j1, ..., e_jn))."""
 
     terms: tuple[tuple[float, tuple[int, ...]], ...]
@@ -178,7 +178,7 @@ class GroupedRun:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Blocks(_Function):
+class Blocks(Function):
     """theta'H theta / 2 with H = Diag(H_1, ..., H_S), a group for each block.
 
     Attributes:
