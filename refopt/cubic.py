@@ -188,7 +188,7 @@ def _value(m: Model, x: np.ndarray) -> float:
     k = exponents(x)
     x = np.ldexp(x, -k)
     e, length = np.max(k + m.exponent), k + m.exponent
-    terms = (np.max(exponents(m.g) + k), np.max(exponents(m.H) + np.add.outer(k, k)), 3 * e)
+    terms = (np.max(m.pull + k), np.max(exponents(m.H) + np.add.outer(k, k)), 3 * e)
     top = int(max(terms))
     quadratic = x @ (np.ldexp(m.H, np.add.outer(k, k) - top) @ x) / 2.0 - np.ldexp(m.g, k - top) @ x
     cubic = np.linalg.norm(np.ldexp(m.mantissa * x, length - e)) ** 3 / 3.0

@@ -23,7 +23,7 @@ from refopt.cubic_pencil import NOTHING, Model, Pencil, denominators, exponents,
 
 EPS = 2.0**-52
 ROUNDING = 4.0  # in n eps of the terms in it: an eigenvalue below is taken up to it
-SMALL = 2.0**-10  # larger eigenvalues are not looked at
+SMALL = 2.0**-20  # larger eigenvalues are taken as they are
 MOST_SHIFTS = 64
 
 
@@ -144,7 +144,7 @@ def refuted(m: Model, eta: np.ndarray, rho: float, power: int, radius_defect: fl
     G = np.clip(np.ldexp(m.H, np.add.outer(s, s)), -1e150, 1e150)
     E = np.ldexp(m.mantissa, m.exponent + a // 2 + s)
     G.flat[:: G.shape[0] + 1] += math.ldexp(part, power + extra - a) * E * E if rho else 0.0
-    c = int(max((exponents(eta) - s).max(), (exponents(m.g) + s).max()))
+    c = int(max((exponents(eta) - s).max(), (m.pull + s).max()))
     z, g = np.ldexp(eta, -s - c), np.ldexp(m.g, s - c)
     terms = float(np.linalg.norm(G) * np.linalg.norm(z) + np.linalg.norm(g))
     values = np.linalg.eigvalsh(G)

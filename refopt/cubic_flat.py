@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refopt.cubic_pencil import NOTHING, Model, Pencil, equilibrated, exponents, model
+from refopt.cubic_pencil import NOTHING, Model, Pencil, equilibrated, model
 
 EPS = 2.0**-52
 NULL = 8.0  # in n eps
@@ -72,7 +72,7 @@ def flattened(m: Model) -> Flat | None:
     across = Q_A.T @ (E * R)
     F = (E * R - Q_A @ across) / root
     nu, P = np.linalg.eigh(F.T @ F)
-    c = int((exponents(m.g) + t).max())
+    c = int((m.pull + t).max())
     g = np.ldexp(m.g, t - c)
     along = V.T @ g
     if np.linalg.norm(along) <= NULL * t.size * EPS * np.abs(g).sum():

@@ -36,6 +36,7 @@ class Model(NamedTuple):
     exponent: np.ndarray  # (n,), integers; NOTHING where the mantissa is 0
     cubic: np.ndarray  # indices of the variables with e_i > 0
     diagonal: np.ndarray  # exponents of |H_ii|
+    pull: np.ndarray  # exponents of |g_i|
 
 
 class Pencil(NamedTuple):
@@ -69,7 +70,7 @@ def exponents(x: np.ndarray) -> np.ndarray:
 
 def model(H: np.ndarray, g: np.ndarray, mantissa: np.ndarray, exponent: np.ndarray) -> Model:
     """The model with what is used again and again."""
-    return Model(H, g, mantissa, exponent, mantissa.nonzero()[0], exponents(H.diagonal()))
+    return Model(H, g, mantissa, exponent, mantissa.nonzero()[0], exponents(H.diagonal()), exponents(g))
 
 
 def cube_root_of_half(lam: float) -> tuple[float, int]:
@@ -118,7 +119,7 @@ def definite_solution(m: Model) -> tuple[np.ndarray, np.ndarray] | None:
     if m.H.diagonal().min() <= 0.0 or (found := factor(m, NOTHING)) is None:
         return None
     s, H, _ = found
-    c = max(int((exponents(m.g) + s).max()), NOTHING)
+    c = max(int((m.pull + s).max()), NOTHING)
     try:
         return np.linalg.solve(H, np.ldexp(m.g, s - c)), s + c
     except np.linalg.LinAlgError:  # a pivot that rounding left above 0 for Cholesky's method alone
@@ -154,7 +155,7 @@ def pencil(m: Model, a: int, least_c: int = NOTHING) -> Pencil | None:
     f = int(power.max()) if m.cubic.size else 0
     scale = np.ldexp(m.mantissa, power - f)
     # c makes g_hat at most 1 and gamma at least 1, so that neither z nor E eta can overflow
-    c = max(int((exponents(m.g) + s).max()), 3 * a // 2 - f, least_c)
+    c = max(int((m.pull + s).max()), 3 * a // 2 - f, least_c)
     g_hat = np.ldexp(m.g, s - c)
     inverse = triangular_inverse(L)
     X = inverse * scale if m.cubic.size == s.size else (inverse * scale)[:, m.cubic]

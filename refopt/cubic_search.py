@@ -87,7 +87,7 @@ def _first_shift(m: Model) -> tuple[int, bool]:
     if not N.size:
         return 0, True
     k = m.exponent[N]
-    pull = int((exponents(m.g[N]) - k).max()) // 2  # of sqrt(E^-1 g)
+    pull = int((m.pull[N] - k).max()) // 2  # of sqrt(E^-1 g)
     direct = definite_solution(m)
     if direct is not None:
         z, power = direct

@@ -146,7 +146,7 @@ def _two_variables(C: np.ndarray) -> np.ndarray | None:
 def _seen(m: Model, N: np.ndarray, Z: np.ndarray, V: np.ndarray, shift: np.ndarray) -> Witness | None:
     """The ray along null vectors V of C that g or B sees, if one does."""
     n, small = m.g.size, NULL * Z.size * EPS
-    pull = exponents(m.g[Z]) + shift
+    pull = m.pull[Z] + shift
     g = np.ldexp(m.g[Z], shift - max(int(pull.max()), NOTHING))
     along = V.T @ g
     if np.linalg.norm(along) > small * np.sum(np.abs(g)):
