@@ -19,7 +19,16 @@ from oracles.freeze import ILL_CONDITIONED, Rejected, evaluate, floats_of
 from oracles.precision import DIGITS, UNIT_ROUNDOFF, is_float32
 from oracles.render import FORMAT, one_line, render
 
-MODULES = ("derivatives", "spectrum", "first_order", "comparators", "fosi", "summary", "cubic", "grouped_newton")
+MODULES = (
+    "derivatives",
+    "spectrum",
+    "first_order",
+    "comparators",
+    "fosi",
+    "summary",
+    "cubic",
+    "grouped_newton",
+)
 VECTORS = Path(__file__).parent / "vectors"
 ID = re.compile(r"[a-z_]+\.[a-z_]+\.L[1-6]\.[a-z0-9][a-z0-9-]*")
 
