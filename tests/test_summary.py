@@ -618,7 +618,14 @@ def layered(x: Any) -> Any:
     return anp.sum(anp.tanh(anp.tanh(x[4:6] * anp.sum(x[0:1])) @ anp.reshape(x[1:3], (2, 1))))
 
 
+def bilinear(x: Any) -> Any:
+    """Slices that are pieces of their own gradient: that of a is b, which also moves the gradient of b."""
+    a, b = x[0:3], x[3:6]
+    return anp.sum(a * b) + anp.sum(b**3)
+
+
 GENERIC: dict[str, Callable[[Any], Any]] = {
+    "a piece that is read again": bilinear,
     "layered, some parameters unused": layered,
     "slices of slices": residual,
     "repeated slices": lambda x: anp.sum(x[0:3] ** 3 * x[3:6]) + anp.sum(anp.sin(x[0:3])),
@@ -725,6 +732,7 @@ def test_which_objectives_are_replayed_by_pieces() -> None:
         "an empty slice",
         "one slice",
         "one slice of all",
+        "a piece that is read again",
         "joined",
         "without a rule of the replay",
         "a slice alone, linear",
@@ -860,6 +868,19 @@ def test_the_group_of_a_late_layer_leaves_the_earlier_layers_alone(monkeypatch: 
     assert any(6 in shape for shapes in found["whole"] for shape in shapes)
     work = {name: sum(2 * a[0] * a[1] * b[1] for a, b in shapes) for name, shapes in found.items()}
     assert work["b3"] < work["W3"] < work["b2"] < work["W2"] < work["b1"] < work["W1"] < work["whole"]
+
+
+def test_one_triangle_is_computed_whatever_the_order_of_the_groups(monkeypatch: Any) -> None:
+    triangle = [shapes for name, shapes in products_of_each_group(monkeypatch).items() if name != "whole"]
+    expected = sorted(shapes for products in triangle for shapes in products)
+    f, theta, groups = small_network()
+    labels = groups.labels()
+    for order in ((0, 1, 2, 3, 4, 5), (5, 4, 3, 2, 1, 0), (2, 5, 0, 3, 1, 4)):
+        shapes = spied(monkeypatch)
+        tape = trace_gradient(f, theta)
+        shapes.clear()
+        grouped_products(tape, theta, Groups.from_labels([order[s] for s in labels]))
+        assert sorted(shapes) == expected
 
 
 def test_the_objective_is_traced_twice_however_many_groups() -> None:
