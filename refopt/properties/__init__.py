@@ -10,6 +10,16 @@ from refopt.properties.catalogue import Property as Property
 from refopt.properties.catalogue import PropertyResult as PropertyResult
 from refopt.properties.catalogue import run_properties as run_properties
 from refopt.properties.claims import PropertyViolation as PropertyViolation
+from refopt.properties.grouped_samples import Blocks as Blocks
+from refopt.properties.grouped_samples import CubicModel as CubicModel
+from refopt.properties.grouped_samples import GroupedRun as GroupedRun
+from refopt.properties.grouped_samples import Polynomial as Polynomial
+from refopt.properties.grouped_samples import TensorSample as TensorSample
+from refopt.properties.grouped_situations import Network as Network
+from refopt.properties.grouped_situations import NetworkSample as NetworkSample
+from refopt.properties.grouped_situations import OneGroup as OneGroup
+from refopt.properties.grouped_situations import Rescaling as Rescaling
+from refopt.properties.grouped_situations import Verdict as Verdict
 from refopt.properties.samples import LanczosSample as LanczosSample
 from refopt.properties.samples import Quadratic as Quadratic
 from refopt.properties.samples import RateSample as RateSample

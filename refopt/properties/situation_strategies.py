@@ -127,7 +127,7 @@ def resting_blocks(draw: Any) -> Blocks:
 @st.composite
 def networks(draw: Any) -> NetworkSample:
     """Draws a tanh network of one hidden layer, a point, a direction, and a coarser partition."""
-    sizes = tuple(draw(st.lists(st.integers(1, 3), min_size=3, max_size=3)))
+    sizes = tuple(draw(st.lists(st.integers(1, 2), min_size=3, max_size=3)))
     tensors = 2 * (len(sizes) - 1)
     merged = draw(st.lists(st.integers(0, 2), min_size=tensors, max_size=tensors))
     present = sorted(set(merged))
