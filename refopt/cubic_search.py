@@ -97,7 +97,7 @@ def _first_shift(m: Model) -> tuple[int, bool]:
         a = min(newton, pull) if pull > NOTHING // 4 else newton
     else:
         H = m.H if N.size == m.g.size else m.H[np.ix_(N, N)]
-        size = int((exponents(H) - k[:, None] - k).max()) + int(math.log2(N.size) / 2) + 1
+        size = int((exponents(H) - k[:, None] - k).max()) + int(math.log2(N.size) / 2) + 2
         a = max(size, pull)
         if a < NOTHING // 4:
             a = -2 * int(np.max(k))
