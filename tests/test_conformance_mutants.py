@@ -206,6 +206,8 @@ MUTANTS = [
            'if reply.status in ("refused", "exception"):', accident_on_bad_input),
     Mutant("infinite answers called finite", "behaviour",
            "unsound(case, name, reply.out) if answered else None", "None", infinite_answer),
+    Mutant("shapes by groups not known", "behaviour", 'if isinstance(given.get("groups"), list):',
+           "if False:", plain(on_scoring.test_a_finite_step_of_grouped_newton_has_its_shapes)),
     Mutant("last deviation for first", "scoring", "return min(failed", "return min(reversed(failed)",
            plain(on_scoring.test_a_wrong_direction_is_named_before_what_follows_from_it)),
     Mutant("order of quantities before order of steps", "scoring",

@@ -296,3 +296,45 @@ def test_an_answer_that_leaves_out_a_required_quantity_is_in_no_class():
     assert "missing" in found.reason
     parts = {"newton_direction": 0 * theta, "base_direction": 0 * theta}
     assert scoring.score(entry, Reply("ok", {"theta_next": theta, **parts}), {}).verdict == "pass"
+
+
+def test_a_finite_step_of_grouped_newton_has_its_shapes():
+    entry = shipped("grouped_newton.grouped_newton_step.L6.relu-two-groups")
+    n, S = len(entry.inputs["groups"]), max(entry.inputs["groups"]) + 1
+    right = {"theta_next": np.zeros(n), "eta": np.ones(S)}
+
+    def judged(**out):
+        return scoring.score(entry, Reply("ok", {**right, **out}), {})
+
+    optional = {"H_bar": np.eye(S), "D": np.ones(S), "r": np.array(1.0), "direction": np.ones(n)}
+    assert judged(**optional).verdict == "pass"
+    assert "`eta` is missing" in scoring.score(entry, Reply("ok", {"theta_next": np.zeros(n)}), {}).reason
+    wrong = {
+        "eta": np.ones(n),
+        "H_bar": np.ones(S),
+        "D": np.eye(S),
+        "r": np.ones(1),
+        "theta_next": np.zeros(S),
+        "learning_rates": np.full(S, np.nan),
+        "third_diagonal": np.ones(S, dtype="float32"),
+    }
+    for name, value in wrong.items():
+        found = judged(**{name: value})
+        assert found.verdict == "fail"
+        assert name in found.reason
+
+
+def test_the_shapes_of_a_tensor_and_of_a_run_by_groups():
+    from refopt.conformance.behaviour import expected_shape
+
+    inputs = {"problem": "p", "theta": given(*[1.0] * 5), "direction": given(*[1.0] * 5)}
+    inputs["groups"] = [0, 1, 2, 1, 0]
+    nothing = {"behaviour": {"kind": "behaviour", "allowed": ["finite"]}}
+    tensor = read(case("summary_tensor", {**inputs, "order": 3}, nothing))
+    assert expected_shape(tensor, "entries") == (10,)  # 5! / (3! 2!)
+    assert expected_shape(read(case("summary_tensor", {**inputs, "order": 0}, nothing)), "entries") == (1,)
+    run = read(case("grouped_newton_run", {**inputs, "settings": {}, "steps": 4}, nothing))
+    shapes = {"thetas": (5, 5), "values": (5,), "learning_rates": (4, 3), "step_sizes": (4,)}
+    assert {name: expected_shape(run, name) for name in shapes} == shapes
+    summary = read(case("summary", inputs, nothing))
+    assert [expected_shape(summary, name) for name in ("g_bar", "H_bar")] == [(3,), (3, 3)]
