@@ -8,9 +8,10 @@ from oracles.summary_groups import blocks, canonical, discrete, permuted, weight
 
 def tensor_cases() -> list[Case]:
     """Return the cases of `summary_tensor`."""
-    soft, tanh = problems.load("softmax-8x3x3"), problems.load("tanh-network-18")
-    relu, coder = problems.load("relu-network-17"), problems.load("autoencoder-22")
-    second, deep = problems.load("tanh-network-18-second"), problems.load("tanh-network-30")
+    return [*_function_cases(), *_loss_cases()]
+
+
+def _function_cases() -> list[Case]:
     factor = ("SymmetricFactor",)
     # fmt: off
     return [
@@ -48,6 +49,17 @@ def tensor_cases() -> list[Case]:
             "third derivatives -L and L, rotated", (*factor, "Kink")),
         tensor_case("matched-cubic-3", "matched-cubic-3-order-2", discrete(3), 2,
             "at the kink D^2 still exists", (*factor, "Kink"), start="kink"),
+    ]
+    # fmt: on
+
+
+def _loss_cases() -> list[Case]:
+    soft, tanh = problems.load("softmax-8x3x3"), problems.load("tanh-network-18")
+    relu, coder = problems.load("relu-network-17"), problems.load("autoencoder-22")
+    second, deep = problems.load("tanh-network-18-second"), problems.load("tanh-network-30")
+    factor = ("SymmetricFactor",)
+    # fmt: off
+    return [
         tensor_case("logistic-7x4", "logistic-order-4", [1, 0, 1, 0], 4, "five entries of 16",
             (*factor, "ParameterOrder", "Interleaved")),
         tensor_case("logistic-7x4-second", "logistic-second-order-3", discrete(4), 3, "20 entries of 64",
