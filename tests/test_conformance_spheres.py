@@ -52,7 +52,7 @@ def test_the_length_is_measured_in_units_of_roundoff():
     wrong = compare(PAIR, 1.0, 1.0 + 40 * U)
     assert not wrong.passed
     assert wrong.ratio == 40.0
-    assert "length" in wrong.reason
+    assert "of the radius" in wrong.reason
 
 
 def test_the_length_counts_as_much_as_the_longest_direction():

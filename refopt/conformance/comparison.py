@@ -141,7 +141,7 @@ def compare_sphere(expectation: Expectation, given: Any, dtype: str, wide: bool 
     reason = (
         "lies outside the plane of the right answers."
         if distance >= out_of_round
-        else f"has the length {np.linalg.norm(y):.6g} in units of the sphere of right answers, 1 is expected."
+        else f"lies at {np.linalg.norm(y):.6g} of the radius of the sphere of right answers."
     )
     return found._replace(step=None, reason=reason)
 
