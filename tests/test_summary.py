@@ -618,14 +618,13 @@ def layered(x: Any) -> Any:
     return anp.sum(anp.tanh(anp.tanh(x[4:6] * anp.sum(x[0:1])) @ anp.reshape(x[1:3], (2, 1))))
 
 
-def bilinear(x: Any) -> Any:
-    """Slices that are pieces of their own gradient: that of a is b, which also moves the gradient of b."""
-    a, b = x[0:3], x[3:6]
-    return anp.sum(a * b) + anp.sum(b**3)
+def biased(x: Any) -> Any:
+    """The gradient of the second slice is also what that of the first is made of."""
+    return anp.sum(anp.tanh(anp.reshape(x[0:4], (2, 2)) @ np.array([0.5, -2.0]) + x[4:6]) ** 2)
 
 
 GENERIC: dict[str, Callable[[Any], Any]] = {
-    "a piece that is read again": bilinear,
+    "a piece that is read again": biased,
     "layered, some parameters unused": layered,
     "slices of slices": residual,
     "repeated slices": lambda x: anp.sum(x[0:3] ** 3 * x[3:6]) + anp.sum(anp.sin(x[0:3])),
