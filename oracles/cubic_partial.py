@@ -7,6 +7,7 @@ from oracles.cubic_declared import cubic_case
 
 GONE, FREE, NONE, PLAIN = ("NoCubicTerm",), ("FreeDirection",), ("Unbounded",), ("NoRegularisation",)
 BLOCK = [[-1, 0.5, 0.25], [0.5, 2, 1], [0.25, 1, 3]]
+SMALL = [[-1, 2.0**-26, 2.0**-32], [2.0**-26, 2.0**-49, 2.0**-55], [2.0**-32, 2.0**-55, 3 * 2.0**-60]]
 # fmt: off
 # (what, H, g, lam, scales, flags, comment)
 UNIQUE: tuple[tuple[Any, ...], ...] = (
@@ -19,6 +20,8 @@ UNIQUE: tuple[tuple[Any, ...], ...] = (
     ("all-eliminated", [[2, 1], [1, 2]], [1, 1], 1, [0, 0], (*GONE, "NoRegularisation"),
      "D = 0, a quadratic loss: Newton's step (1/3, 1/3), r = 0"),
     ("without-radius", [[1, 0], [0, 1]], [0, 1], 1, [1, 0], GONE, "r = 0 is the root: (0, 1)"),
+    ("eliminated-small", SMALL, [1, -(2.0**-25), 2.0**-31], 2, [1, 0, 0], GONE,
+     "the first model, its groups with factors 2^-25 and 2^-30"),
     ("tiny-scale", [[1, 0], [0, -1]], [1, 1], 2, [1, 1e-6], GONE,
      "d = 1e-6 is not 0: eta = (1e-12, 1e18), r = 1e12"),
     ("tinier-scale", [[1, 0], [0, -1]], [1, 1], 2, [1, 1e-15], GONE, "d = 1e-15 is not 0: r = 1e30"),
@@ -54,6 +57,8 @@ SINGULAR: tuple[tuple[Any, ...], ...] = (
 UNBOUNDED: tuple[tuple[Any, ...], ...] = (
     ("curvature", [[1, 0], [0, -1]], [1, 1], 1, [1, 0], None,
      "negative curvature where d = 0; the stationary point (0.618, -1) is no minimum"),
+    ("curvature-small", [[1, 0], [0, -(2.0**-60)]], [1, 0], 1, [1, 0], None,
+     "negative curvature of 2^-60 where d = 0, which no slope shows"),
     ("linear", [[1, 0], [0, 0]], [1, 1], 1, [1, 0], None, "no curvature and a slope where d = 0"),
     ("coupling", [[1, 1], [1, 0]], [1, 0], 1, [1, 0], None, "no curvature and a coupling where d = 0"),
     ("curvature-inside", [[1, 0, 0], [0, 1, 2], [0, 2, 1]], [1, 1, 1], 1, [1, 0, 0], None,

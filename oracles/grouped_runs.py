@@ -88,6 +88,17 @@ def _algorithm_4() -> list[Case]:
         run_case("rosenbrock-clipped", "rosenbrock-5", discrete(5),
             "negative rates along the valley, clipped", (*CUBIC, "PositivePart", "PositivePartFirst"),
             steps=15, rate_momentum=0.5, refresh_every=2, learning_rate=0.5, alternatives=CLIP, **FOUR),
+        run_case("softmax-whole", "softmax-8x3x3", weights_biases(load("softmax-8x3x3")),
+            "Table 2 but for tau = 5", (*CUBIC, "Momentum", "RateMomentum", "FirstRefresh"), steps=16,
+            momentum=0.9, rate_momentum=0.5, refresh_every=5, learning_rate=0.25, internal_damping=10.0,
+            plateau={"every": 8, "patience": 5, "factor": 0.5}, **FOUR),
+    ]
+    # fmt: on
+
+
+def _plateaus() -> list[Case]:
+    # fmt: off
+    return [
         run_case("plateau", "quadratic-offdiagonal-2", trivial(2),
             "lambda_1 = 2 keeps the loss constant: bad calls after steps 4, 6, 8; then lambda is 1",
             ("PlateauSchedule",), steps=9, learning_rate=2.0,
@@ -101,6 +112,19 @@ def _algorithm_4() -> list[Case]:
             ("PlateauSchedule", "ParameterOrder"), steps=8, learning_rate=2.0,
             start=[1.5, 1.0, 0.75, 1.25] * 3, plateau={"every": 1, "patience": 0, "factor": 0.5},
             source="Algorithm 4"),
+        run_case("plateau-negative-rise", "quadratic-blocks-12", [3, 3, 1, 1, 1, 2, 2, 2, 0, 0, 0, 0],
+            "each step loses 3.4 parts in 10^5 of a negative loss, and still counts as progress",
+            ("PlateauSchedule", "ParameterOrder"), steps=8, learning_rate=2.0 + 2.0**-12,
+            start=[1.5, 1.0, 0.75, 1.25] * 3, plateau={"every": 1, "patience": 1, "factor": 0.5},
+            source="Algorithm 4"),
+        run_case("plateau-up-and-down", "himmelblau", trivial(2),
+            "every second loss is the best so far: with patience 1 nothing is reduced",
+            (*CUBIC, "PlateauSchedule"), steps=10, learning_rate=2.25,
+            plateau={"every": 1, "patience": 1, "factor": 0.5}, source="Algorithm 4"),
+        run_case("kept-rates-averaged", "polynomial-valley-2", discrete(2),
+            "mu_eta = 1/2: where the model has no minimum nothing enters the average",
+            ("KeptRates", "ThirdVanishes", "RateMomentum"), steps=4, start=[0.5, 0.1], rate_momentum=0.5,
+            source="Algorithm 4"),
         run_case("kept-rates", "polynomial-valley-2", discrete(2),
             "from step 2 on H_bar is indefinite and D = 0: the rates of step 1 are kept",
             ("KeptRates", "ThirdVanishes"), steps=6, start=[0.5, 0.1], source="Algorithm 4"),
@@ -108,10 +132,6 @@ def _algorithm_4() -> list[Case]:
             "patience 0: each step from a loss that did not fall reduces lambda, 2 to 0.47 in nine steps",
             (*CUBIC, "PlateauSchedule", "ParameterOrder"), steps=9, learning_rate=2.0,
             plateau={"every": 1, "patience": 0, "factor": 0.75}, source="Algorithm 4"),
-        run_case("softmax-whole", "softmax-8x3x3", weights_biases(load("softmax-8x3x3")),
-            "Table 2 but for tau = 5", (*CUBIC, "Momentum", "RateMomentum", "FirstRefresh"), steps=16,
-            momentum=0.9, rate_momentum=0.5, refresh_every=5, learning_rate=0.25, internal_damping=10.0,
-            plateau={"every": 8, "patience": 5, "factor": 0.5}, **FOUR),
     ]
     # fmt: on
 
@@ -144,4 +164,4 @@ def _networks() -> list[Case]:
 
 def run_cases() -> list[Case]:
     """Return the cases of runs."""
-    return [*_method_1(), *_algorithm_4(), *_networks()]
+    return [*_method_1(), *_algorithm_4(), *_plateaus(), *_networks()]
