@@ -21,7 +21,7 @@ from refopt.groups import Groups
 from refopt.linearize import Tape
 from refopt.tape_compiler import Compiled
 
-MOST_GROUPS = 64  # beyond, whole products and their sums over the groups are faster than piece by piece
+MOST_GROUPS = 64  # beyond, and scattered, whole products and their sums are faster than piece by piece
 
 
 class Piece(NamedTuple):
@@ -48,7 +48,7 @@ def grouped_products(tape: Tape, u: Array, groups: Groups) -> Array:
     rows: list[list[Any]] = [[zero] * S for _ in range(S)]
     if tape.compiled is None:
         pass
-    elif tape.compiled.pieces is None or S > MOST_GROUPS:
+    elif tape.compiled.pieces is None or (S > MOST_GROUPS and groups.scattered):
         for s in range(S):
             sums = groups.sums(u * tape.product(groups.restrict(u, s)))
             for t in range(s + 1):
@@ -56,8 +56,9 @@ def grouped_products(tape: Tape, u: Array, groups: Groups) -> Array:
     else:
         pieces = _pieces(tape.compiled, groups)
         order = sorted(range(S), key=lambda s: groups.ranges[s][0])
-        for k, s in enumerate(order):
-            wanted = [piece for piece in pieces if piece.group in order[k:]]
+        rank = {s: k for k, s in enumerate(order)}
+        for s in order:
+            wanted = [piece for piece in pieces if rank[piece.group] >= rank[s]]
             for t, entry in _row(tape.compiled, u, groups, s, wanted).items():
                 rows[s][t] = rows[t][s] = entry
     return xp.stack([xp.stack([xp.asarray(x, dtype=u.dtype) for x in row]) for row in rows])

@@ -29,7 +29,7 @@ from refopt.arrays import Array, asarray_like, check_count, namespace
 from refopt.layouts import KINDS, checked_layout, integer, layers_but_last
 from refopt.layouts import Tensor as Tensor
 
-FEW_RANGES = 64  # up to here slices are faster than gathering by index
+SHORT = 16  # elements; where ranges are shorter on average, gathering by index beats slices
 
 
 @dataclass(frozen=True)
@@ -195,6 +195,11 @@ class Groups:
                 found[start:stop] = [s] * (stop - start)
         return found
 
+    @property
+    def scattered(self) -> bool:
+        """Whether the ranges are so short that vectors are better gathered by index than sliced."""
+        return SHORT * sum(map(len, self.ranges)) > self.n
+
     def sums(self, x: Array) -> Array:
         """I_{S:P} x, the sum of a vector (n,) over each group, (S,).
 
@@ -205,7 +210,7 @@ class Groups:
         xp = namespace(x)
         if self.count == self.n:
             return xp.take(x, asarray_like([part[0][0] for part in self.ranges], x, "int64"), axis=0)
-        if sum(map(len, self.ranges)) > FEW_RANGES:
+        if self.scattered:
             members = [p for part in self.ranges for start, stop in part for p in range(start, stop)]
             x = xp.take(x, asarray_like(members, x, "int64"), axis=0)
             return xp.stack([xp.sum(x[a:b]) for a, b in pairwise(accumulate(self.sizes, initial=0))])
@@ -220,9 +225,9 @@ class Groups:
         """
         check_shape("eta", eta, self.count, "one per group")
         xp = namespace(eta)
-        pieces = sorted((start, stop, s) for s, ranges in enumerate(self.ranges) for start, stop in ranges)
-        if len(pieces) > FEW_RANGES:
+        if self.scattered:
             return xp.take(eta, asarray_like(self.labels(), eta, "int64"), axis=0)
+        pieces = sorted((start, stop, s) for s, ranges in enumerate(self.ranges) for start, stop in ranges)
         return xp.concat([xp.broadcast_to(eta[s], (stop - start,)) for start, stop, s in pieces])
 
     def restrict(self, x: Array, s: int) -> Array:

@@ -10,7 +10,7 @@ import pytest
 import standin
 from conftest import Lane
 
-from refopt.groups import FEW_RANGES, Groups, Tensor, check_groups, partition
+from refopt.groups import SHORT, Groups, Tensor, check_groups, partition
 from refopt.problems import load_problem
 
 # Four layers, 21 parameters: W1 0-5, b1 6-7, W2 8-11, b2 12-13, W3 14-15, b3 16, W4 17-19, b4 20.
@@ -183,11 +183,11 @@ def test_a_partition_is_a_value() -> None:
 
 # ---- products with the matrix of the partition ----
 
-SCATTERED = 3 * FEW_RANGES + 1
+SCATTERED = 193
 
 
 def scattered(n: int = SCATTERED, S: int = 3) -> Groups:
-    """Groups that alternate from parameter to parameter: far more ranges than are sliced one by one."""
+    """Groups that alternate from parameter to parameter."""
     return Groups.from_labels([(p * p + p // 5) % S for p in range(n)])
 
 
@@ -200,8 +200,9 @@ PARTITIONS = {
     "discrete": Groups.discrete(5),
     "discrete, in another order": Groups.from_labels([3, 0, 2, 1]),
     "scattered": scattered(),
-    "just sliced": Groups.from_labels([p % 2 for p in range(FEW_RANGES)]),
-    "just gathered": Groups.from_labels([p % 2 for p in range(FEW_RANGES + 1)]),
+    "just sliced": Groups.from_labels([p // SHORT % 2 for p in range(6 * SHORT)]),
+    "just gathered": Groups.from_labels([p // (SHORT - 1) % 2 for p in range(6 * (SHORT - 1))]),
+    "long ranges, groups not in order": Groups.from_labels(labels_of((2, 40), (0, 33), (1, 50), (0, 20))),
     "scattered, one range in a group": Groups.from_labels([p % 2 for p in range(100)] + [2] * 50),
 }
 
@@ -235,6 +236,16 @@ def test_sums_spread_and_restrict_are_products_with_the_partition_matrix(
         assert type(array) is type(vector), what
         np.testing.assert_array_equal(lane.host(array), expected[what], err_msg=what)
     np.testing.assert_array_equal(lane.host(vector), x)
+
+
+def test_long_ranges_are_sliced_and_short_ones_gathered(monkeypatch: Any) -> None:
+    gathered = []
+    monkeypatch.setattr(np, "take", lambda x, *rest, **axis: gathered.append(1) or x[rest[0]])
+    for name, expected in (("just sliced", 0), ("long ranges, groups not in order", 0), ("just gathered", 2)):
+        gathered.clear()
+        groups = PARTITIONS[name]
+        groups.sums(np.ones(groups.n)), groups.spread(np.ones(groups.count))
+        assert len(gathered) == expected, name
 
 
 def test_nothing_of_the_length_of_theta_goes_to_the_host() -> None:

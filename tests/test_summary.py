@@ -801,6 +801,32 @@ def test_more_groups_than_are_taken_piece_by_piece(monkeypatch: Any) -> None:
         np.testing.assert_array_equal(found.third_diagonal[m:], np.zeros(m))
 
 
+def test_many_groups_in_a_row_are_taken_piece_by_piece(monkeypatch: Any) -> None:
+    # 66 stretches of 20 parameters; whole products would restrict the direction to each group first
+    S, size = MOST_GROUPS + 2, 20
+
+    def f(x: Any) -> Any:
+        signal = anp.ones(size)
+        for s in range(S):
+            signal = anp.sin(signal + x[s * size : (s + 1) * size])
+        return anp.sum(signal)
+
+    n = S * size
+    theta, u = np.linspace(-1, 1, n), np.cos(np.arange(n))
+    groups = Groups.of(n, [range(s * size, (s + 1) * size) for s in range(S)])
+    hvp = Derivatives(f).linearize(theta).hvp
+    rows = [groups.sums(u * hvp(groups.restrict(u, s))) for s in range(0, S, 13)]
+    scale = float(np.max(np.abs(rows)))
+
+    def refuse(*_: Any) -> Any:
+        raise AssertionError("the direction was restricted")
+
+    monkeypatch.setattr(Groups, "restrict", refuse)
+    found = Derivatives(f).summary(theta, u, groups).H_bar
+    # products of up to 66 cosines, 20 of them in an entry
+    np.testing.assert_allclose(found[::13], rows, rtol=0, atol=256 * EPS["float64"] * scale)
+
+
 # ---- what a replay leaves out ----
 
 SIZES = (6, 5, 4, 3)  # every width another: a shape says which layer it belongs to
