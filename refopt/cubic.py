@@ -44,13 +44,15 @@ from refopt.arrays import (
     require_symmetric,
     to_host,
 )
-from refopt.cubic_certificate import Certificate, certify, certify_point, length, refuted
+from refopt.cubic_certificate import Certificate, certify, certify_point, length, refined, refuted
 from refopt.cubic_flat import flattened, weak
 from refopt.cubic_pencil import Model, Pencil, cube_root_of_half, exponents, point, scaled_model
 from refopt.cubic_search import minimize
 from refopt.cubic_split import Reduced, Witness, split
 
 IN_RANGE: Any = {"over": "ignore", "under": "ignore"}  # what leaves the range is looked at where it matters
+EPS = 2.0**-52
+LOST = 4 * EPS  # of the terms in the equations: a larger residual is more than rounding
 ROUNDING = 1e-12  # of r, and of the terms in the equations
 SYMMETRIC = {"float64": 2.0 ** (-52 * 0.75), "float32": 2.0 ** (-23 * 0.75)}  # less asymmetry is rounding
 
@@ -121,6 +123,14 @@ def _solution(m: Model, d: np.ndarray, lam: float, g: Array) -> CubicSolution:
     if certificate.radius_defect > ROUNDING:  # rounding in H hides rho: r is the length of what is returned
         root = root._replace(rho=length(p, z))
         certificate, value, power = certify(p, z, root.rho)
+
+    if LOST < certificate.stationarity < ROUNDING and root.mirrored is None:
+        better = refined(p, z)
+        if better is not None:
+            rho = length(p, better)
+            checked = certify(p, better, rho)
+            if checked.certificate.stationarity < certificate.stationarity:
+                z, root, (certificate, value, power) = better, root._replace(rho=rho), checked
 
     def restored(z: np.ndarray) -> np.ndarray:
         return reduced.restore(np.ldexp(z, p.s + p.c))

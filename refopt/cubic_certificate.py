@@ -93,6 +93,24 @@ def certify(p: Pencil, z: np.ndarray, rho: float) -> Checked:
     )
 
 
+def refined(p: Pencil, z: np.ndarray) -> np.ndarray | None:
+    """One Newton step on G(rho) eta = g, rho = |E eta|; None where its matrix is singular.
+
+    The way over X'X loses as many digits as the shift has more than what decides; the residual has them all.
+    """
+    Ez = p.scale * z
+    E2z, size = p.lift * p.scale * Ez, math.sqrt(Ez @ Ez)
+    if size == 0.0:
+        return None
+    rho = length(p, z)
+    J = p.H + np.outer(E2z, E2z) * (float(np.ldexp(1.0, p.gamma)) / (p.lift * size))
+    J.flat[:: J.shape[0] + 1] += rho * p.lift * p.scale * p.scale
+    try:
+        return z - np.linalg.solve(J, p.H @ z + rho * E2z - p.g_hat)
+    except np.linalg.LinAlgError:
+        return None
+
+
 def _positive(p: Pencil, rho: float) -> tuple[np.ndarray, float, float]:
     """The eigenvalues of G(above), above = rho if they are positive, and the negative curvature of G(rho)."""
     den = denominators(p, rho)

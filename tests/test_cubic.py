@@ -537,3 +537,15 @@ def test_a_wrong_solver_is_seen(name):
     with planted([change(*FAULTS[name])]):
         assert not all(excess(model, cubic_minimizer(*model)) <= EXCESS for model in models)
     assert all(excess(model, cubic_minimizer(*model)) <= EXCESS for model in models)
+
+
+def test_digits_that_a_shift_far_above_the_solution_loses_are_won_back():
+    # An indefinite model whose shift lies well above rho; the minimizer to 17 digits is that of the oracle
+    # (cubic.cubic_minimizer.L3.negative-definite-3), the condition 2.4: a few roundings are left.
+    H = [[-3.705078125, -0.3974609375, -0.8076171875], [-0.3974609375, -3.4208984375, -0.7109375]]
+    H.append([-0.8076171875, -0.7109375, -4.6240234375])
+    g, d = [-0.09375, 0.4814453125, 0.5009765625], [1.17578125, 1.4755859375, 0.99609375]
+    found = cubic_minimizer(np.array(H), np.array(g), 3.0, np.array(d))
+    exact = [0.797559608690619186, 0.402118507564733395, 3.231158700996978264]
+    assert np.linalg.norm(found.minimizer - exact) <= 8 * 2.0**-52 * np.linalg.norm(exact)
+    assert found.certificate.stationarity <= 4 * 2.0**-52
