@@ -1,10 +1,22 @@
 """All planted faults and all benign variants."""
 
 from faults.benign import BENIGN as BENIGN
+from faults.cubic import CUBIC_FAULTS
 from faults.derivatives import DERIVATIVE_FAULTS
 from faults.first_order import FIRST_ORDER_FAULTS
 from faults.fosi import FOSI_FAULTS
+from faults.grouped_newton import GROUPED_FAULTS
 from faults.spectrum import SPECTRUM_FAULTS
+from faults.summary import SUMMARY_FAULTS
 from faults.validation import VALIDATION_FAULTS
 
-FAULTS = DERIVATIVE_FAULTS + SPECTRUM_FAULTS + FIRST_ORDER_FAULTS + FOSI_FAULTS + VALIDATION_FAULTS
+FAULTS = (
+    *DERIVATIVE_FAULTS,
+    *SPECTRUM_FAULTS,
+    *FIRST_ORDER_FAULTS,
+    *FOSI_FAULTS,
+    *SUMMARY_FAULTS,
+    *CUBIC_FAULTS,
+    *GROUPED_FAULTS,
+    *VALIDATION_FAULTS,
+)
