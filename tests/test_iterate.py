@@ -228,15 +228,21 @@ def test_an_error_of_the_users_own_is_raised_to_the_caller(where):
 
 @pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
 @pytest.mark.parametrize(
-    ("optimizer", "outcome", "words"),
+    ("optimizer", "name", "outcome", "words"),
     [
-        (Newton(alpha=1e200), Outcome.DIVERGED, "At iteration 1 the value is not finite."),
-        (SaddleFreeNewton(alpha=1e200), Outcome.DIVERGED, "At iteration 1 the value is not finite."),
-        (CubicNewton(lipschitz=1e-300), Outcome.NO_STEP, "its model cannot be solved"),
+        (Newton(alpha=1e200), "rosenbrock-2", Outcome.DIVERGED, "At iteration 1 the value is not finite."),
+        (SaddleFreeNewton(alpha=1e200), "rosenbrock-2", Outcome.DIVERGED, "At iteration 1 the value is not"),
+        # Negative curvature h over the smallest number: |d| = 2 |h| / M overflows.
+        (
+            CubicNewton(lipschitz=5e-324),
+            "quadratic-indefinite-6",
+            Outcome.NO_STEP,
+            "its model cannot be solved",
+        ),
     ],
 )
-def test_a_comparator_that_diverges_keeps_its_trace(optimizer, outcome, words):
-    problem = load_problem("rosenbrock-2")
+def test_a_comparator_that_diverges_keeps_its_trace(optimizer, name, outcome, words):
+    problem = load_problem(name)
     trace = minimize(problem.derivatives, optimizer, problem.start, max_steps=50)
     assert trace.outcome is outcome
     assert words in trace.message
