@@ -793,9 +793,13 @@ def test_more_groups_than_are_taken_piece_by_piece(monkeypatch: Any) -> None:
             H[k, m + k - 1] += 2 * b[k - 1]
             H[m + k - 1, m + k - 1] += 2 * a[k]
     H = np.triu(H) + np.triu(H, 1).T
-    for limit in (MOST_GROUPS, n):
+    sums, summed = Groups.sums, []
+    monkeypatch.setattr(Groups, "sums", lambda self, x: summed.append(1) or sums(self, x))
+    for limit, sums_taken in ((MOST_GROUPS, n + 1), (n, 1)):  # of each whole product, and of u g
         monkeypatch.setattr(group_products, "MOST_GROUPS", limit)
+        summed.clear()
         found = Derivatives(f).summary(theta, u, Groups.discrete(n))
+        assert len(summed) == sums_taken
         np.testing.assert_array_equal(found.H_bar, u[:, None] * H * u)
         np.testing.assert_array_equal(found.third_diagonal[:m], 6 * b * u[:m] ** 3)
         np.testing.assert_array_equal(found.third_diagonal[m:], np.zeros(m))
