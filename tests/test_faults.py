@@ -19,8 +19,8 @@ def ids(entries):
 
 
 def test_there_are_enough_of_them():
-    assert len(FAULTS) >= 40
-    assert len(BENIGN) >= 8
+    assert len(FAULTS) >= 200
+    assert len(BENIGN) >= 30
     assert len(set(NAMES)) == len(NAMES)
     assert {fault.kind for fault in FAULTS} >= {
         "formula",
@@ -32,6 +32,18 @@ def test_there_are_enough_of_them():
         "numerics",
     }
     assert set(SEEN_ONCE) <= set(NAMES)
+
+
+def test_there_are_enough_of_each_operation():
+    for op, faults, variants in (
+        ("summary", 25, 5),
+        ("summary_tensor", 5, 1),
+        ("cubic_minimizer", 35, 5),
+        ("grouped_newton_step", 60, 8),
+        ("grouped_newton_run", 60, 8),
+    ):
+        assert sum(op in fault.ops for fault in FAULTS) >= faults, op
+        assert sum(op in variant.ops for variant in BENIGN) >= variants, op
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=ids(FAULTS))

@@ -5,6 +5,28 @@ from faults.patching import Benign, change
 ESE = ("lanczos", "extreme_spectrum", "fosi_directions", "fosi_run")
 STEP = ("fosi_step", "fosi_directions", "fosi_run")
 FIRST = ("base_step", "base_directions", "base_run")
+TENSORS = ("summary", "grouped_newton_step", "grouped_newton_run")
+CUBIC = ("cubic_minimizer", "grouped_newton_step", "grouped_newton_run")
+METHOD = ("grouped_newton_step", "grouped_newton_run")
+TRACE = "tape = trace_taylor(self.traced, theta)"
+LINE = "tape.coefficients(direction, order, support)"
+GATHERED = "xp.stack([xp.sum(x[a:b]) for"
+SLICED = "parts = [[xp.sum(x[start:stop]) for"
+PRODUCTS = "grouped_products(tape, direction, groups)"
+POLARISED = (
+    "[groups.restrict(direction, s) for s in range(groups.count)]\n"
+    "            second, stack = lambda x: self.along(theta, x, 2)[2], namespace(theta).stack\n"
+    "            rows = [[(second(a + b) - second(a - b)) / 4 for b in H_bar] for a in H_bar]\n"
+    "            H_bar = stack([stack(row) for row in rows])"
+)
+POINT = "    z = point(p, root.y, root.rho)\n    certificate, value"
+SOLVED = (
+    "    z = point(p, root.y, root.rho)\n"
+    "    G = p.H + np.diag(root.rho * p.lift * p.scale**2)\n"
+    "    if np.linalg.eigvalsh(G)[0] > 0.1 * np.abs(G - p.H).max(initial=np.abs(p.H).max()):\n"
+    "        z = {solution}\n"
+    "    certificate, value"
+)
 
 BENIGN = (
     Benign(
@@ -169,5 +191,137 @@ BENIGN = (
                 "v *= self.momentum\n        v += gradient\n        return",
             ),
         ),
+    ),
+    Benign(
+        "summary-whole-products",
+        "Whole products H u_s, and their sums over the groups: nothing is left out.",
+        TENSORS,
+        (change("group_products", "tape.compiled.pieces is None or", "True or"),),
+    ),
+    Benign(
+        "summary-groups-in-another-order",
+        "The tape is replayed for the last group first: each pair is met once in any order.",
+        TENSORS,
+        (
+            change(
+                "group_products",
+                "order = sorted(range(S), key=lambda s: groups.ranges[s][0])",
+                "order = list(range(S))[::-1]",
+            ),
+        ),
+    ),
+    Benign(
+        "summary-other-triangle",
+        "The other triangle of H_bar is computed: H is symmetric.",
+        TENSORS,
+        (change("group_products", "rank[piece.group] >= rank[s]", "rank[piece.group] <= rank[s]"),),
+    ),
+    Benign(
+        "summary-by-polarisation",
+        "H_bar from second derivatives along u_s + u_t and u_s - u_t (claim A9).",
+        ("summary",),
+        (change("derivative_engines", PRODUCTS, POLARISED),),
+    ),
+    Benign(
+        "summary-nested-forward-mode",
+        "Third derivatives by nested forward mode, not by Taylor mode.",
+        ("summary", "along", "grouped_newton_step"),
+        (change("derivative_engines", TRACE, "raise NoTaylorRule('not asked')"),),
+    ),
+    Benign(
+        "summary-whole-lines",
+        "Taylor mode along the whole vector, zeros and all.",
+        TENSORS,
+        (
+            change(
+                "derivative_engines",
+                LINE,
+                "tape.coefficients(direction if support is None else within(direction, support), order)",
+            ),
+        ),
+    ),
+    Benign(
+        "summary-sums-backwards",
+        "Sums over groups run backwards.",
+        TENSORS,
+        (
+            change("groups", GATHERED, GATHERED.replace("[a:b]", "[a:b][::-1]")),
+            change("groups", SLICED, SLICED.replace("[start:stop]", "[start:stop][::-1]")),
+        ),
+    ),
+    Benign(
+        "tensor-directions-in-another-order",
+        "Forward modes are nested in the reverse order: mixed derivatives commute.",
+        ("summary_tensor",),
+        (change("summary", "(parts[s] for s in index)", "(parts[s] for s in index[::-1])"),),
+    ),
+    Benign(
+        "cubic-by-bisection",
+        "The equation for r by bisection, not by Newton's method.",
+        CUBIC,
+        (change("cubic_secular", "if not low <= step <= high:", "if True:"),),
+    ),
+    Benign(
+        "cubic-another-shift",
+        "The spectrum is taken at four times the shift.",
+        CUBIC,
+        (change("cubic_search", "return a + a % 2, False", "return a + a % 2 + 2, False"),),
+    ),
+    Benign(
+        "cubic-eigenvectors-negated",
+        "Eigenvectors of the scaled model have the other sign.",
+        CUBIC,
+        (change("cubic_pencil", "Q[:, ::-1]", "-Q[:, ::-1]"),),
+    ),
+    Benign(
+        "cubic-the-mirrored-minimizer",
+        "Of two minimizers the other one is chosen, and another point of a sphere.",
+        CUBIC,
+        (change("cubic_secular", "extra[:k] = tau * row", "extra[:k] = -tau * row"),),
+    ),
+    Benign(
+        "cubic-solved-directly",
+        "Where G(r) is far from singular, eta by a linear solver, not from the eigenpairs.",
+        CUBIC,
+        (change("cubic", POINT, SOLVED.format(solution="np.linalg.solve(G, p.g_hat)")),),
+    ),
+    Benign(
+        "cubic-solved-by-cholesky",
+        "Where G(r) is far from singular, eta by a Cholesky factorisation.",
+        CUBIC,
+        (
+            change(
+                "cubic",
+                POINT,
+                SOLVED.format(
+                    solution="np.linalg.solve(np.linalg.cholesky(G).T, "
+                    "np.linalg.solve(np.linalg.cholesky(G), p.g_hat))"
+                ),
+            ),
+        ),
+    ),
+    Benign(
+        "grouped-averages-as-lerp",
+        "last + (1 - mu)(x - last): the same average, rounded otherwise.",
+        ("grouped_newton_run",),
+        (change("grouped_newton", "mu * last + (1.0 - mu) * x", "last + (1.0 - mu) * (x - last)"),),
+    ),
+    Benign(
+        "grouped-step-size-in-the-rates",
+        "lambda multiplies the learning rates before they are spread.",
+        METHOD,
+        (
+            change(
+                "grouped_newton",
+                "(step_size * u) * self.groups.spread(eta)",
+                "u * self.groups.spread(step_size * eta)",
+            ),
+        ),
+    ),
+    Benign(
+        "grouped-cube-root-by-logarithm",
+        "D = exp(log|D^3| / 3).",
+        METHOD,
+        (change("grouped_newton", "xp.abs(third) ** (1.0 / 3.0)", "xp.exp(xp.log(xp.abs(third)) / 3.0)"),),
     ),
 )
