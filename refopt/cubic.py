@@ -61,7 +61,7 @@ class CubicSolution(NamedTuple):
     """A global minimizer of the cubic model.
 
     Attributes:
-        minimizer: eta, (S,); None where the model is unbounded.
+        minimizer: eta, (S,), 0 where it is below the range of its dtype; None where the model is unbounded.
         others: further minimizers: the mirrored one where there are two, else none.
         status: "unique", "two", "sphere", "subspace" (an affine set) or "unbounded".
         dimension: of the set of minimizers; 0 for one or two points.
@@ -252,7 +252,7 @@ def _certificate(m: Model, x: np.ndarray, lam: float, radius: float | None) -> C
         return refuted(m, x, rho, power, defect)
     if not reduced.model.g.size:
         return Certificate(0.0, defect, 0.0, 0.0)
-    return certify_point(reduced.model, reduced.project(x), rho, power)
+    return certify_point(reduced.model, reduced.project(x), rho, power)._replace(radius_defect=defect)
 
 
 def _checked_model(H: Array, g: Array, lam: Any, scales: Array | None) -> tuple[Model, np.ndarray]:

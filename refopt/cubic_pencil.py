@@ -24,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 NOTHING = -(10**6)  # the exponent of 0
+FAINT = -900  # the least exponent of beta that is told from 0
 LEAF = 64  # order up to which a triangular matrix is inverted in one piece
 
 
@@ -59,6 +60,7 @@ class Pencil(NamedTuple):
     Q: np.ndarray
     w: np.ndarray  # L^-1 g_hat
     beta: np.ndarray  # Q'X'w, gamma included: rho = |beta / den(rho)|
+    faint: int  # exponent, 0 or less: beta 2^faint is meant, which may be below the range of a float64
 
 
 def exponents(x: np.ndarray) -> np.ndarray:
@@ -155,16 +157,20 @@ def pencil(m: Model, a: int, least_c: int = NOTHING) -> Pencil | None:
     f = int(power.max()) if m.cubic.size else 0
     scale = np.ldexp(m.mantissa, power - f)
     # c makes g_hat at most 1 and gamma at least 1, so that neither z nor E eta can overflow
-    c = max(int((m.pull + s).max()), 3 * a // 2 - f, least_c)
-    g_hat = np.ldexp(m.g, s - c)
+    own = int((m.pull + s).max())
+    c = max(own, 3 * a // 2 - f, least_c)
     inverse = triangular_inverse(L)
     X = inverse * scale if m.cubic.size == s.size else (inverse * scale)[:, m.cubic]
     theta, Q = np.linalg.eigh(X.T @ X)
     theta, Q = np.ldexp(np.maximum(theta[::-1], 0.0), 2 * f), Q[:, ::-1]
-    w = inverse @ g_hat
-    gamma = c + f - 3 * a // 2
-    beta = np.ldexp(Q.T @ (X.T @ w), gamma)
-    return Pencil(a, s, c, math.ldexp(1.0, 2 * f), gamma, H, g_hat, scale, inverse, X, theta, Q, w, beta)
+    w = inverse @ np.ldexp(m.g, s - own)
+    beta = Q.T @ (X.T @ w)
+    power = own + f - 3 * a // 2
+    least = FAINT - int(exponents(beta).max(initial=NOTHING)) if beta.any() else power
+    beta, faint = np.ldexp(beta, max(power, least)), min(power - least, 0)
+    w, g_hat, gamma = np.ldexp(w, own - c), np.ldexp(m.g, s - c), c + f - 3 * a // 2
+    lift = math.ldexp(1.0, 2 * f)
+    return Pencil(a, s, c, lift, gamma, H, g_hat, scale, inverse, X, theta, Q, w, beta, faint)
 
 
 def denominators(p: Pencil, rho: float) -> np.ndarray:

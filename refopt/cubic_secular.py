@@ -26,6 +26,7 @@ BOUNDARY = 8.0  # in n eps: a length closer than this to rho needs no part in th
 NO_CURVATURE = 8.0  # in n eps of the terms in it: a smaller negative curvature is rounding
 LARGE = 2.0**200  # beta beyond it belongs to a rho far above the shift
 TINIEST = 2.0**-1000
+FAINTEST = 2.0**-500  # stands for the rho of a beta below the range: a smaller shift is needed
 MOST_ITERATIONS = 200  # bisection of exponents alone ends in about 60
 
 
@@ -50,17 +51,22 @@ def solve_secular(p: Pencil) -> Root:
     size = _norm(beta)
     if size > LARGE or (low == 0.0 and size == 0.0):  # the former is an estimate: a larger shift is needed
         return Root(beta, None, math.sqrt(size), 0)
+    if low == 0.0 and p.faint:
+        return Root(np.zeros(n), None, FAINTEST, 0)
     if low > 0.0:
         k = int(np.count_nonzero(gap <= SAME_EIGENVALUE * n * EPS))
-        if _norm(beta[:k]) <= NO_PART * math.sqrt(n) * EPS * size:
-            y = np.zeros(n)
-            y[k:] = beta[k:] / gap[k:]
+        part, y = _norm(beta[:k]), np.zeros(n)
+        y[k:] = np.ldexp(beta[k:] / gap[k:], p.faint)
+        if part <= NO_PART * math.sqrt(n) * EPS * size:
             length = _norm(y)
             if length < low * (1.0 - BOUNDARY * n * EPS):
                 return _hard(p, y, length, low, k)
             if length <= low * (1.0 + BOUNDARY * n * EPS):
                 return Root(y, None, low, 0)
             beta = np.concatenate((np.zeros(k), beta[k:]))
+        elif p.faint:  # t is below what can be told from 0, the rest of y too: beta gives the direction
+            y[:k] = beta[:k] * (low / part)
+            return Root(y, None, low, 0)
     t, y = _root(theta, gap, beta, low)
     if low == 0.0 and theta[0] > 1.0:  # rounding in G(rho_0): E eta is y only with theta at most 1
         y = y / np.maximum(theta, 1.0)

@@ -453,6 +453,35 @@ def test_float32_in_float32_out(lane):
     np.testing.assert_array_equal(lane.host(found.minimizer), again.minimizer.astype(np.float32))
 
 
+# H = 2^300 diag(1, -1), d = 2^-100, lam = 2^-199: r = 2^700 meets (lam/2) r d^2 = 2^300 but for 2^-1100 of it
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_slope_far_below_the_curvature_still_gives_the_sign(sign):
+    solution = solve([[2.0**300, 0], [0, -(2.0**300)]], [1, sign], 2.0**-199, [2.0**-100, 2.0**-100])
+    assert (solution.status, solution.dimension) == ("unique", 0)
+    eta = np.ldexp(solution.minimizer, -800)  # eta_1 = 2^-301 is below what T tells from 0
+    np.testing.assert_allclose(eta, [0, sign], rtol=ROUNDING, atol=2.0**-1000)
+    assert abs(solution.radius / 2.0**700 - 1.0) <= ROUNDING
+    assert solution.certificate.holds(CERTIFIED)
+
+
+# eta_2 is 0 but for rounding: eta_1 = g_1, T = -g_1^2/2, r = d_2 eta_2, (lam/2) r^2 d_2 = g_2 - g_1/2
+def test_a_scale_so_large_that_its_variable_is_all_but_fixed():
+    H, g, d = [[1, 0.5], [0.5, 1]], [1, 1], [2.0**-800, 2.0**370]
+    solution = solve(H, g, 1, d)
+    np.testing.assert_allclose(solution.minimizer, [1, 2.0**-555], rtol=ROUNDING)
+    assert abs(solution.value + 0.5) <= ROUNDING
+    assert abs(solution.radius * 2.0**185 - 1.0) <= ROUNDING
+    assert solution.certificate.holds(CERTIFIED)
+
+
+def test_no_stated_radius_has_no_defect():
+    H, g, d = (np.array(part, dtype=float) for part in ([[1, 0.5], [0.5, 1]], [1, 1], [2.0**-800, 2.0**370]))
+    assert cubic_certificate(H, g, 1.0, np.array([1.0, 0.0]), d).radius_defect == 0.0
+    # r = d_2 eta_2 = 2^-185 at the solution, a third of it stated
+    stated = cubic_certificate(H, g, 1.0, np.array([1.0, 2.0**-555]), d, radius=2.0**-185 / 3)
+    assert abs(stated.radius_defect - 2 / 3) <= ROUNDING
+
+
 def test_a_minimizer_out_of_range_is_an_error():
     with pytest.raises(OverflowError, match="beyond the range of float64"):
         solve([[2.0**-1000]], [2.0**500], 1, [0])
