@@ -207,7 +207,11 @@ def check_finite(name: str, x: Array) -> None:
 def _check_number(name: str, value: Any, fits: Callable[[Any], bool], allowed: str) -> None:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"`{name}` is {value!r}; it must be a real number")
-    if not fits(value):
+    try:
+        fitting = fits(float(value))
+    except OverflowError:  # an int or a fraction beyond the range of a float
+        fitting = False
+    if not fitting:
         raise ValueError(f"`{name}` is {value!r}; it must be {allowed}")
 
 

@@ -178,6 +178,7 @@ BAD = [
         "`decay` is -1e-09; it must be at least 0",
     ),
     (lambda: arrays.check_nonnegative("decay", float("nan")), ValueError, "`decay` is nan"),
+    (lambda: arrays.check_nonnegative("decay", 10**400), ValueError, "`decay` is 1000"),
     (
         lambda: arrays.check_fraction("beta1", 1.0),
         ValueError,
