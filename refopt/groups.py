@@ -46,6 +46,27 @@ class Groups:
     names: tuple[str, ...]
     ranges: tuple[tuple[tuple[int, int], ...], ...]
 
+    def __post_init__(self) -> None:
+        _check_names(self.names, len(self.ranges))
+        check_count("n", self.n, 1)
+        given = f"`ranges` is {str(self.ranges)[:120]}"
+        try:
+            hash(self)
+            bounds = sorted(
+                (integer("ranges", a), integer("ranges", b)) for part in self.ranges for a, b in part
+            )
+        except (TypeError, ValueError):
+            raise TypeError(f"{given}; it must be a tuple with a tuple of (start, stop) per group") from None
+        ascending = all(a[1] <= b[0] for part in self.ranges for a, b in pairwise(part))
+        at = 0
+        for start, stop in bounds:
+            ascending, at = ascending and at == start < stop, stop
+        if not (all(self.ranges) and ascending and at == self.n):
+            raise ValueError(
+                f"{given}; it must hold ascending (start, stop) for every group, "
+                f"and each of 0 .. {self.n - 1} in one of them"
+            )
+
     @property
     def count(self) -> int:
         """S, the number of groups."""
@@ -110,8 +131,7 @@ class Groups:
                 f"`labels` never is {absent}, but {count - 1} occurs; every group must have a parameter"
             )
         chosen = tuple(map(str, range(count))) if names is None else tuple(names)
-        if len(chosen) != count or len(set(chosen)) != count:
-            raise ValueError(f"`names` is {list(chosen)!r}; it must have {count} different names")
+        _check_names(chosen, count)
         return cls._of_runs([(label, len(list(run))) for label, run in groupby(given)], chosen)
 
     @classmethod
@@ -302,6 +322,14 @@ def partition(name: str, n: int, layout: Sequence[Tensor] | None = None) -> Grou
     if found.n != n:
         raise ValueError(f"`layout` has {found.n} parameters; it must have {n}")
     return found
+
+
+def _check_names(names: tuple[str, ...], count: int) -> None:
+    """Require as many different strings as groups."""
+    if len(names) != count or len(set(names)) != count:
+        raise ValueError(f"`names` is {list(names)!r}; it must have {count} different names")
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError(f"`names` is {list(names)!r}; it must hold strings")
 
 
 def _place(labels: list[int | None], index: int, s: int) -> None:

@@ -413,6 +413,52 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
         lambda: partition("weights-biases", 20, LAYOUT), ValueError,
         "`layout` has 21 parameters; it must have 20",
     ),
+    "ranges that overlap": (
+        lambda: Groups(4, ("a", "b"), (((0, 3),), ((2, 4),))), ValueError,
+        "`ranges` is (((0, 3),), ((2, 4),)); it must hold ascending (start, stop) for every group, "
+        "and each of 0 .. 3 in one of them",
+    ),
+    "ranges with a gap": (
+        lambda: Groups(4, ("a", "b"), (((0, 1),), ((2, 4),))), ValueError,
+        "`ranges` is (((0, 1),), ((2, 4),)); it must hold ascending (start, stop) for every group, "
+        "and each of 0 .. 3 in one of them",
+    ),
+    "ranges that end early": (
+        lambda: Groups(4, ("a", "b"), (((0, 1),), ((1, 3),))), ValueError,
+        "`ranges` is (((0, 1),), ((1, 3),)); it must hold ascending (start, stop) for every group, "
+        "and each of 0 .. 3 in one of them",
+    ),
+    "ranges that descend": (
+        lambda: Groups(4, ("a", "b"), (((2, 4), (0, 1)), ((1, 2),))), ValueError,
+        "`ranges` is (((2, 4), (0, 1)), ((1, 2),)); it must hold ascending (start, stop) for every group, "
+        "and each of 0 .. 3 in one of them",
+    ),
+    "a group without ranges": (
+        lambda: Groups(4, ("a", "b"), (((0, 4),), ())), ValueError,
+        "`ranges` is (((0, 4),), ()); it must hold ascending (start, stop) for every group, "
+        "and each of 0 .. 3 in one of them",
+    ),
+    "a range of nothing": (
+        lambda: Groups(4, ("a", "b"), (((0, 2), (2, 2)), ((2, 4),))), ValueError,
+        "`ranges` is (((0, 2), (2, 2)), ((2, 4),)); it must hold ascending (start, stop) for every group, "
+        "and each of 0 .. 3 in one of them",
+    ),
+    "ranges in a list": (
+        lambda: Groups(4, ("a", "b"), [((0, 2),), ((2, 4),)]), TypeError,
+        "`ranges` is [((0, 2),), ((2, 4),)]; it must be a tuple with a tuple of (start, stop) per group",
+    ),
+    "ranges of floats": (
+        lambda: Groups(4, ("a", "b"), (((0, 2.0),), ((2, 4),))), TypeError,
+        "`ranges` is (((0, 2.0),), ((2, 4),)); it must be a tuple with a tuple of (start, stop) per group",
+    ),
+    "names that are numbers": (
+        lambda: Groups.of(2, [[0], [1]], [1, 2]), TypeError,
+        "`names` is [1, 2]; it must hold strings",
+    ),
+    "a name for two groups": (
+        lambda: Groups(4, ("a",), (((0, 2),), ((2, 4),))), ValueError,
+        "`names` is ['a']; it must have 2 different names",
+    ),
     "wrong length": (
         lambda: Groups.trivial(3).sums(np.ones(4)), ValueError,
         "`x` has shape (4,); it must be (3,), as `groups`",
