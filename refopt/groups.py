@@ -26,7 +26,7 @@ from itertools import accumulate, groupby, pairwise
 from typing import Any
 
 from refopt.arrays import Array, asarray_like, check_count, namespace
-from refopt.layouts import KINDS, checked_layout, integer, layers_but_last
+from refopt.layouts import KINDS, checked_layout, integer, layers_but_last, sequence
 from refopt.layouts import Tensor as Tensor
 
 SHORT = 16  # elements; where ranges are shorter on average, gathering by index beats slices
@@ -89,7 +89,7 @@ class Groups:
         """
         check_count("n", n, 1)
         labels: list[int | None] = [None] * n
-        for s, member in enumerate(members):
+        for s, member in enumerate(sequence("members", members)):
             indices = range(n)[member] if isinstance(member, slice) else member
             if not isinstance(indices, Iterable):
                 raise TypeError(f"`members[{s}]` is {indices!r}; it must be a sequence of indices or a slice")
@@ -119,7 +119,7 @@ class Groups:
             TypeError: when a label is no integer.
             ValueError: when a label is negative, a group is empty, or there are as many names as not groups.
         """
-        given = [integer(f"labels[{p}]", label) for p, label in enumerate(labels)]
+        given = [integer(f"labels[{p}]", label) for p, label in enumerate(sequence("labels", labels))]
         if not given:
             raise ValueError("`labels` is empty; there must be at least one parameter")
         if min(given) < 0:
@@ -302,8 +302,11 @@ def partition(name: str, n: int, layout: Sequence[Tensor] | None = None) -> Grou
         layout: the tensors of the parameters; the first two names do without.
 
     Raises:
+        TypeError: when the name is no string.
         ValueError: for another name, a missing layout, or one of another number of parameters.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"`name` is {name!r}; it must be a string")
     if name in ("trivial", "discrete"):
         return getattr(Groups, name)(n)
     numbered = re.fullmatch(r"(blocks|alternate)-([1-9]\d*)", name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from refopt.arrays import check_count
@@ -35,6 +35,13 @@ def integer(name: str, value: Any) -> int:
         return operator.index(value)
     except TypeError:
         raise TypeError(f"`{name}` holds {value!r}; it must hold integers") from None
+
+
+def sequence(name: str, value: Any) -> Iterable[Any]:
+    """Require something to go through; raises TypeError."""
+    if not isinstance(value, Iterable):
+        raise TypeError(f"`{name}` is {value!r}; it must be a sequence")
+    return value
 
 
 def checked_layout(layout: Sequence[Tensor]) -> list[Tensor]:

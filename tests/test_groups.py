@@ -413,6 +413,15 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
         lambda: partition("weights-biases", 20, LAYOUT), ValueError,
         "`layout` has 21 parameters; it must have 20",
     ),
+    "no members": (
+        lambda: Groups.of(3, None), TypeError, "`members` is None; it must be a sequence",
+    ),
+    "a number for labels": (
+        lambda: Groups.from_labels(3), TypeError, "`labels` is 3; it must be a sequence",
+    ),
+    "no name": (
+        lambda: partition(None, 3), TypeError, "`name` is None; it must be a string",
+    ),
     "ranges that overlap": (
         lambda: Groups(4, ("a", "b"), (((0, 3),), ((2, 4),))), ValueError,
         "`ranges` is (((0, 3),), ((2, 4),)); it must hold ascending (start, stop) for every group, "
