@@ -58,3 +58,10 @@ def test_symbol_table_lists_settings_that_exist(section):
     listed = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
     assert len(listed) >= 7
     assert set(listed) <= names
+
+
+def test_symbol_table_lists_every_setting_of_grouped_newton():
+    text = README.read_text(encoding="utf-8").split("\n## Symbols of grouped Newton\n")[1].split("\n## ")[0]
+    assert {field.name for field in fields(GroupedNewton)} == set(
+        re.findall(r"`(\w+)`", text.split("| setting ")[1])
+    )
