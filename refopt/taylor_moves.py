@@ -117,7 +117,8 @@ JOINED = {join: 1, anp.concatenate_args: 1, anp.array_from_args: 2}
 _PRODUCTS = (anp.matmul, anp.dot, anp.tensordot, anp.inner, anp.outer, anp.cross, anp.kron, anp.einsum)
 _ADJOINTS = {numpy_vjps.tensordot_adjoint_0, numpy_vjps.tensordot_adjoint_1}  # of reverse passes
 RULES: dict[Any, Rule] = {
-    **dict.fromkeys((*LINEAR.keys() - _ADJOINTS, *_PRODUCTS, anp._array_from_scalar_or_array), _linear),
+    **dict.fromkeys([fun for fun in LINEAR if fun not in _ADJOINTS], _linear),
+    **dict.fromkeys((*_PRODUCTS, anp._array_from_scalar_or_array), _linear),
     anp._astype: _converted,
     **dict.fromkeys(JOINED, _joined),
     **dict.fromkeys((anp.max, anp.min, anp.amax, anp.amin), _extreme),
