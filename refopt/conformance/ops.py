@@ -48,163 +48,70 @@ def _matches(quantity: str, pattern: str) -> bool:
     return quantity.startswith(pattern[:-1]) if pattern.endswith(".*") else quantity == pattern
 
 
-def _row(name: str, inputs: str, required: str, optional: str, summary: str) -> Operation:
-    return Operation(name, tuple(inputs.split()), tuple(required.split()), tuple(optional.split()), summary)
+def _read(table: str) -> dict[str, Operation]:
+    """One operation a line: name | inputs | required | optional | summary; an indented line goes on."""
+    rows: list[str] = []
+    for line in table.strip("\n").splitlines():
+        if line.startswith(" "):
+            rows[-1] += line
+        else:
+            rows.append(line)
+    found = {}
+    for row in rows:
+        name, inputs, required, optional, summary = (part.strip() for part in row.split("|"))
+        found[name] = Operation(
+            name, tuple(inputs.split()), tuple(required.split()), tuple(optional.split()), summary
+        )
+    return found
 
 
-OPERATIONS: Mapping[str, Operation] = {
-    row.name: row
-    for row in (
-        _row(
-            "derivatives",
-            "problem theta vector",
-            "gradient hvp",
-            "value",
-            "value, gradient and one Hessian product",
-        ),
-        _row(
-            "along",
-            "problem theta direction order",
-            "derivatives",
-            "",
-            "derivatives along a line, f to order",
-        ),
-        _row(
-            "lanczos",
-            "problem theta start steps",
-            "diagonal off_diagonal",
-            "ritz_values residual_norm",
-            "the tridiagonal matrix of the Lanczos recurrence",
-        ),
-        _row(
-            "extreme_spectrum",
-            "problem theta largest smallest start steps? multiplicity?",
-            "eigenvalues eigenvectors",
-            "residuals",
-            "eigenpairs at both ends of the Hessian's spectrum",
-        ),
-        _row("lanczos_steps", "n largest smallest", "steps", "", "number of Lanczos steps"),
-        _row(
-            "refresh_period",
-            "lanczos_steps overhead",
-            "period",
-            "",
-            "steps between two estimates, by formula",
-        ),
-        _row(
-            "refresh_period_measured",
-            "base_latency fosi_latency ese_latency overhead",
-            "period",
-            "",
-            "steps between two estimates, from latencies",
-        ),
-        _row(
-            "refresh_times",
-            "warmup refresh_every steps",
-            "times",
-            "",
-            "iterations in which the spectrum is estimated",
-        ),
-        _row(
-            "optimal_rates",
-            "optimizer largest_eigenvalue smallest_eigenvalue",
-            "learning_rate",
-            "momentum contraction",
-            "closed-form rates on quadratics",
-        ),
-        _row(
-            "rate_scaling",
-            "optimizer eigenvalues residuals largest smallest scaling max_scaling max_residual",
-            "scaling",
-            "",
-            "learning-rate scaling of the base optimizer",
-        ),
-        _row(
-            "base_step",
-            "optimizer settings theta gradient state",
-            "theta_next state.*",
-            "direction",
-            "one first-order step from a given state",
-        ),
-        _row(
-            "base_directions",
-            "optimizer settings thetas gradients",
-            "directions",
-            "",
-            "first-order directions along given points and gradients",
-        ),
-        _row(
-            "base_run",
-            "problem optimizer settings theta steps",
-            "thetas",
-            "values",
-            "a free first-order run",
-        ),
-        _row(
-            "comparator_step",
-            "problem optimizer settings theta",
-            "theta_next",
-            "direction",
-            "one Newton-type step",
-        ),
-        _row(
-            "fosi_step",
-            "settings base theta gradient spectrum state",
-            "newton_direction base_direction theta_next state.*",
-            "gradient_in gradient_out newton_gradient base_direction_raw scaling",
-            "one FOSI step from a given state and spectrum",
-        ),
-        _row(
-            "fosi_directions",
-            "problem settings base thetas lanczos_start",
-            "newton_direction base_direction",
-            "scaling refreshed",
-            "FOSI directions along given points, with its own spectrum estimates",
-        ),
-        _row(
-            "fosi_run",
-            "problem settings base theta lanczos_start steps",
-            "thetas",
-            "values scaling refreshed",
-            "a free FOSI run",
-        ),
-        _row(
-            "summary",
-            "problem theta direction groups",
-            "g_bar H_bar third_diagonal",
-            "",
-            "tensors of order 1 and 2 and the diagonal of order 3 by groups of parameters",
-        ),
-        _row(
-            "summary_tensor",
-            "problem theta direction groups order",
-            "entries",
-            "",
-            "the different entries of one symmetric tensor by groups of parameters",
-        ),
-        _row(
-            "cubic_minimizer",
-            "H g lam scales",
-            "bounded minimizer",
-            "value radius dimension status",
-            "global minimum of the anisotropic cubic model",
-        ),
-        _row(
-            "grouped_newton_step",
-            "problem settings groups theta curvature_problem?",
-            "eta theta_next",
-            "direction g_bar H_bar third_diagonal D r learning_rates",
-            "the first step of grouped Newton",
-        ),
-        _row(
-            "grouped_newton_run",
-            "problem settings groups theta steps curvature_problem?",
-            "thetas",
-            "values learning_rates step_sizes refreshed",
-            "a free run of grouped Newton",
-        ),
-    )
-}
+OPERATIONS: Mapping[str, Operation] = _read("""
+derivatives | problem theta vector | gradient hvp
+    | value | value, gradient and one Hessian product
+along | problem theta direction order | derivatives
+    | | derivatives along a line, f to order
+lanczos | problem theta start steps | diagonal off_diagonal
+    | ritz_values residual_norm | the tridiagonal matrix of the Lanczos recurrence
+extreme_spectrum | problem theta largest smallest start steps? multiplicity? | eigenvalues eigenvectors
+    | residuals | eigenpairs at both ends of the Hessian's spectrum
+lanczos_steps | n largest smallest | steps
+    | | number of Lanczos steps
+refresh_period | lanczos_steps overhead | period
+    | | steps between two estimates, by formula
+refresh_period_measured | base_latency fosi_latency ese_latency overhead | period
+    | | steps between two estimates, from latencies
+refresh_times | warmup refresh_every steps | times
+    | | iterations in which the spectrum is estimated
+optimal_rates | optimizer largest_eigenvalue smallest_eigenvalue | learning_rate
+    | momentum contraction | closed-form rates on quadratics
+rate_scaling | optimizer eigenvalues residuals largest smallest scaling max_scaling max_residual | scaling
+    | | learning-rate scaling of the base optimizer
+base_step | optimizer settings theta gradient state | theta_next state.*
+    | direction | one first-order step from a given state
+base_directions | optimizer settings thetas gradients | directions
+    | | first-order directions along given points and gradients
+base_run | problem optimizer settings theta steps | thetas
+    | values | a free first-order run
+comparator_step | problem optimizer settings theta | theta_next
+    | direction | one Newton-type step
+fosi_step | settings base theta gradient spectrum state | newton_direction base_direction theta_next state.*
+    | gradient_in gradient_out newton_gradient base_direction_raw scaling
+    | one FOSI step from a given state and spectrum
+fosi_directions | problem settings base thetas lanczos_start | newton_direction base_direction
+    | scaling refreshed | FOSI directions along given points, with its own spectrum estimates
+fosi_run | problem settings base theta lanczos_start steps | thetas
+    | values scaling refreshed | a free FOSI run
+summary | problem theta direction groups | g_bar H_bar third_diagonal
+    | | tensors of order 1 and 2 and the diagonal of order 3 by groups of parameters
+summary_tensor | problem theta direction groups order | entries
+    | | the different entries of one symmetric tensor by groups of parameters
+cubic_minimizer | H g lam scales | bounded minimizer
+    | value radius dimension status | global minimum of the anisotropic cubic model
+grouped_newton_step | problem settings groups theta curvature_problem? | eta theta_next
+    | direction g_bar H_bar third_diagonal D r learning_rates | the first step of grouped Newton
+grouped_newton_run | problem settings groups theta steps curvature_problem? | thetas
+    | values learning_rates step_sizes refreshed | a free run of grouped Newton
+""")
 
 
 def flatten(answer: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
