@@ -242,8 +242,8 @@ SUMMARY_FAULTS = (
         (
             change(
                 "groups",
-                "for p, label in enumerate(labels)]\n        if not given",
-                "for p, label in enumerate(labels)]\n"
+                'sequence("labels", labels))]\n        if not given',
+                'sequence("labels", labels))]\n'
                 "        given = [list(dict.fromkeys(given)).index(label) for label in given]\n"
                 "        if not given",
             ),
