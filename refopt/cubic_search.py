@@ -97,8 +97,30 @@ def _first_shift(m: Model) -> tuple[int, bool]:
         a = min(newton, pull) if pull > NOTHING // 4 else newton
     else:
         H = m.H if N.size == m.g.size else m.H[np.ix_(N, N)]
-        size = int((exponents(H) - k[:, None] - k).max()) + int(math.log2(N.size) / 2) + 2
-        a = max(size, pull)
+        size = _negative_size(exponents(H) - k[:, None] - k, H.diagonal() > 0.0)
+        a = max(size + int(math.log2(N.size) / 2) + 2, pull)
         if a < NOTHING // 4:
             a = -2 * int(np.max(k))
     return a + a % 2, False
+
+
+def _negative_size(size: np.ndarray, positive: np.ndarray) -> int:
+    """The exponent of the most negative curvature that a matrix can have, from those of its elements.
+
+    A positive diagonal element that is the largest of all only tells how large the curvature gets. Eliminating
+    its variable, which leaves the number of negative curvatures as it is, subtracts the products of its row,
+    divided by it.
+
+    Args:
+        size: exponents of the elements, which are overwritten, (n, n).
+        positive: where the diagonal is, (n,).
+    """
+    least, diagonal = NOTHING, size.diagonal()
+    while True:
+        top, i = int(size.max()), int(diagonal.argmax())
+        if least >= top or diagonal[i] < top or not positive[i]:
+            return max(least, top)
+        row = 2 * size[i] - top
+        row[i] = NOTHING
+        least = max(least, int(row.max()))
+        size[i], size[:, i] = NOTHING, NOTHING
