@@ -2,18 +2,16 @@
 
 import argparse
 import ast
-import os
-import sys
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
 from refopt.arrays import BACKENDS, to_host
+from refopt.cli_common import INTERRUPTED, Usage, check_writable, say
 
 ROWS, FIRST_ROWS = 20, 5  # about 20 rows are printed, however many steps there are, and the first 5 always
-DIVERGED, INTERRUPTED = 1, 130
+DIVERGED = 1
 GROUPED = ("grouped_newton", "algorithm_4")
 RECORDED = {
     "fosi": ("refresh", "scaling"),
@@ -21,28 +19,6 @@ RECORDED = {
         GROUPED, ("refresh", "g_bar", "H_bar", "D", "eta", "learning_rates", "step_size", "loses_descent")
     ),
 }
-
-
-class Usage(Exception):
-    """Something the user gave is not usable; the message is the sentence they read."""
-
-
-def say(text: str, stream: TextIO | None = None) -> None:
-    """Write one line to stdout or another stream."""
-    (stream or sys.stdout).write(f"{text}\n")
-
-
-def check_writable(option: str, path: str | None) -> None:
-    """Refuse a path that cannot be written, before a long run instead of after it."""
-    if path is None:
-        return
-    target = Path(path)
-    if not path or target.is_dir():
-        raise Usage(f"`{option}` is {path!r}, which cannot be written: it is not the name of a file.")
-    if not target.parent.is_dir():
-        raise Usage(f"`{option}` is {path}, which cannot be written: its folder does not exist.")
-    if not os.access(target if target.exists() else target.parent, os.W_OK):
-        raise Usage(f"`{option}` is {path}, which cannot be written: permission denied.")
 
 
 def add(commands: Any) -> None:

@@ -64,7 +64,9 @@ LAYERS = (
     ("__init__",),
     ("conformance",),
     ("properties", "adapters"),
-    ("plots", "cli_run"),
+    ("plots", "cli_common"),
+    ("cli_cases", "cli_run"),
+    ("cli_verify",),
     ("cli",),
     ("__main__",),
 )
