@@ -107,9 +107,9 @@ def _first_shift(m: Model) -> tuple[int, bool]:
 def _negative_size(size: np.ndarray, positive: np.ndarray) -> int:
     """The exponent of the most negative curvature that a matrix can have, from those of its elements.
 
-    A positive diagonal element that is the largest of all only tells how large the curvature gets. Eliminating
-    its variable, which leaves the number of negative curvatures as it is, subtracts the products of its row,
-    divided by it.
+    A positive diagonal element that is the largest of all only tells how large the curvature gets.
+    Eliminating its variable, which leaves the number of negative curvatures as it is, subtracts the products
+    of its row, divided by it.
 
     Args:
         size: exponents of the elements, which are overwritten, (n, n).
