@@ -142,6 +142,7 @@ def _result(report: Report, score: Score) -> dict[str, Any]:
             {"name": name, **found._asdict(), "ratio": _finite(found.ratio)}
             for name, found in score.quantities.items()
         ],
+        "evaluations": dict(score.evaluations),
         "seconds": round(score.seconds, 6),
         "reproduce": report.reproduction(score),
     }

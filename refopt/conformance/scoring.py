@@ -1,9 +1,8 @@
 """One answer against one case: the verdict, and where the answer first deviates.
 
 Verdicts: `pass`; `pass-alt`, right under a named choice that the adapter declares in its profile; `fail`;
-    `skip`, the
-adapter does not offer the operation; `timeout`, `crash`, `protocol`, how the exchange ended;
-`not-applicable`, the case is too ill-conditioned for its dtype; `oracle-error`, the expectation itself is
+`skip`, the adapter does not offer the operation; `timeout`, `crash`, `protocol`, `output-limit`, how the
+exchange ended; `not-applicable`, the case is too ill-conditioned for its dtype; `oracle-error`, the expectation itself is
 faulty. Only the first two are passes.
 """
 
@@ -17,7 +16,8 @@ from refopt.conformance.vectors import Case
 
 PASSES = ("pass", "pass-alt")
 NEUTRAL = ("skip", "not-applicable")
-FAILURES = ("fail", "timeout", "crash", "protocol", "oracle-error")
+ENDINGS = ("timeout", "crash", "protocol", "output-limit")  # of an exchange without an answer
+FAILURES = ("fail", *ENDINGS, "oracle-error")
 VERDICTS = PASSES + NEUTRAL + FAILURES
 
 
@@ -26,16 +26,18 @@ class Reply(NamedTuple):
 
     Attributes:
         status: "ok"; "refused", a deliberate error; "exception", an accident; "skip"; "unprepared", the
-            case's inputs could not be made; "timeout", "crash", "protocol".
+            case's inputs could not be made; one of `ENDINGS`.
         out: the decoded quantities of an "ok", flat with dotted names.
         message: first line of what was said.
         seconds: how long the exchange took.
+        evaluations: how often the problem's value, gradient and Hessian product were asked for.
     """
 
     status: str
     out: Mapping[str, Any] = {}
     message: str = ""
     seconds: float = 0.0
+    evaluations: Mapping[str, int] = {}
 
 
 class Score(NamedTuple):
@@ -48,6 +50,7 @@ class Score(NamedTuple):
         reason: one sentence, empty for a pass.
         quantities: each compared quantity in computing order.
         seconds: how long the adapter took.
+        evaluations: how often the problem's value, gradient and Hessian product were asked for.
     """
 
     case: Case
@@ -56,6 +59,7 @@ class Score(NamedTuple):
     reason: str = ""
     quantities: Mapping[str, Comparison] = {}
     seconds: float = 0.0
+    evaluations: Mapping[str, int] = {}
 
     @property
     def first(self) -> str | None:
@@ -96,11 +100,11 @@ def score(case: Case, reply: Reply, profile: Mapping[str, Any]) -> Score:
         Exception
     ) as error:  # a faulty expectation must not end the run, nor count for or against the adapter
         found = Score(case, "oracle-error", reason=f"{type(error).__name__}: {error}")
-    return found._replace(seconds=reply.seconds)
+    return found._replace(seconds=reply.seconds, evaluations=reply.evaluations)
 
 
 def _score(case: Case, reply: Reply, profile: Mapping[str, Any]) -> Score:
-    if reply.status in ("skip", "timeout", "crash", "protocol"):
+    if reply.status in ("skip", *ENDINGS):
         return Score(case, reply.status, reason=reply.message)
     if reply.status == "unprepared":
         return Score(case, "oracle-error", reason=reply.message)
