@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from refopt.first_order import HeavyBall as HeavyBall
     from refopt.first_order import Nesterov as Nesterov
     from refopt.first_order import RMSProp as RMSProp
+    from refopt.first_order import Sophia as Sophia
     from refopt.first_order import optimal_rates as optimal_rates
     from refopt.fosi import Fosi as Fosi
     from refopt.fosi import FosiState as FosiState
@@ -40,6 +41,10 @@ if TYPE_CHECKING:
     from refopt.groups import Groups as Groups
     from refopt.groups import Tensor as Tensor
     from refopt.groups import partition as partition
+    from refopt.hessian_diagonal import ExactDiagonal as ExactDiagonal
+    from refopt.hessian_diagonal import GaussNewtonBartlett as GaussNewtonBartlett
+    from refopt.hessian_diagonal import Hutchinson as Hutchinson
+    from refopt.hessian_diagonal import sampled_labels as sampled_labels
     from refopt.interactions import Interactions as Interactions
     from refopt.interactions import interaction_blocks as interaction_blocks
     from refopt.interactions import interaction_matrices as interaction_matrices
@@ -83,16 +88,19 @@ __all__ = [
     "CubicNewton",
     "CubicSolution",
     "Derivatives",
+    "ExactDiagonal",
     "Exponential",
     "Fosi",
     "FosiState",
     "FosiStep",
+    "GaussNewtonBartlett",
     "GradientDescent",
     "GroupedNewton",
     "GroupedNewtonState",
     "GroupedNewtonStep",
     "Groups",
     "HeavyBall",
+    "Hutchinson",
     "Interactions",
     "LinearWarmup",
     "Linearization",
@@ -105,6 +113,7 @@ __all__ = [
     "Problem",
     "RMSProp",
     "SaddleFreeNewton",
+    "Sophia",
     "Spectrum",
     "SteepestDescent",
     "Summary",
@@ -130,6 +139,7 @@ __all__ = [
     "partition",
     "refresh_period",
     "refresh_period_measured",
+    "sampled_labels",
     "scipy_method",
     "summary_tensors",
     "to_host",
@@ -138,10 +148,11 @@ __all__ = [
 # The names above by module; a test holds the lists equal.
 _ON_DEMAND = {
     "cubic": "Certificate CubicSolution cubic_certificate cubic_minimizer cubic_value",
-    "first_order": "FIRST_ORDER Adam AdamW GradientDescent HeavyBall Nesterov RMSProp optimal_rates",
+    "first_order": "FIRST_ORDER Adam AdamW GradientDescent HeavyBall Nesterov RMSProp Sophia optimal_rates",
     "fosi": "Fosi FosiState FosiStep refresh_period refresh_period_measured",
     "grouped_newton": "GroupedNewton GroupedNewtonState GroupedNewtonStep",
     "groups": "Groups Tensor partition",
+    "hessian_diagonal": "ExactDiagonal GaussNewtonBartlett Hutchinson sampled_labels",
     "interactions": "Interactions interaction_blocks interaction_matrices",
     "iterate": "Optimizer Outcome Trace iterate minimize",
     "newton": "COMPARATORS CubicNewton Newton SaddleFreeNewton SteepestDescent",

@@ -11,6 +11,7 @@ With g the gradient at theta, t = 0, 1, ... the iteration, eta = learning_rate (
     adamw               adam, and -eta weight_decay theta added to d (decoupled from the moments)
     rmsprop             v <- decay v + (1 - decay) g^2      d = -eta g / (sqrt(v) + epsilon)
                                             epsilon_inside: d = -eta g / sqrt(v + epsilon)
+    sophia              an average of gradients over one of Hessian diagonals, clipped: `refopt.sophia`
 
 All memories start at 0 and theta_next = theta + d. Nesterov is written at its look-ahead point (Sutskever's
 form), so that one point and one gradient describe an iteration.
@@ -28,6 +29,7 @@ from refopt.arrays import Array, check_fraction, check_nonnegative, check_positi
 from refopt.first_order_base import CountState, Direction, FirstOrder, FirstOrderStep
 from refopt.rates import Rates, optimal_rates
 from refopt.schedules import Schedule, rate_at
+from refopt.sophia import Sophia
 
 __all__ = [
     "FIRST_ORDER",
@@ -43,6 +45,7 @@ __all__ = [
     "Nesterov",
     "RMSProp",
     "Rates",
+    "Sophia",
     "SquareState",
     "VelocityState",
     "optimal_rates",
@@ -231,5 +234,6 @@ FIRST_ORDER: dict[str, Any] = {
     "adam": Adam,
     "adamw": AdamW,
     "rmsprop": RMSProp,
+    "sophia": Sophia,
 }
 """The optimizers by the names that files and commands use."""

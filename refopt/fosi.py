@@ -37,6 +37,7 @@ from refopt.arrays import Array, all_finite, asarray_like, check_vector, dtype_n
 from refopt.fosi_momentum import divided, filtered
 from refopt.fosi_settings import FosiSettings
 from refopt.fosi_tuning import curvature_inverse, rate_scaling, refresh_period, refresh_period_measured
+from refopt.hessian_diagonal import diagonal_of
 from refopt.lanczos import NonFiniteProduct
 from refopt.spectrum import Spectrum, empty_spectrum, extreme_spectrum
 
@@ -114,15 +115,18 @@ class Fosi(FosiSettings):
             f: derivatives of the objective, or of this iteration's batch.
             theta: the point, (n,).
             state: from `init` or the last step.
-            curvature: derivatives whose Hessian an estimate uses, such as a larger batch; None is f.
+            curvature: derivatives whose Hessian an estimate uses, such as a larger batch; None is f. With a
+                base that takes in diagonals (Sophia), also an estimator with `linearize` and `diagonal`.
         """
         xp = namespace(theta)
-        if self.refreshes_at(state.iteration):  # line 16
+        if self.estimates_at(state.iteration):  # line 16
             value, g, hvp = _linearized(f, curvature, theta)  # line 15
             state, refresh = self._refresh(hvp, state)  # lines 17, 18
         else:
             value, g = f.value_and_gradient(theta)  # line 15
             refresh = "none"
+        if self._diagonal_at(state.iteration):  # inside line 9
+            state, refresh = self._with_diagonal(f if curvature is None else curvature, theta, state, refresh)
         t, spectrum, u, clamped, scaling, v, base, start = state
         V = spectrum.eigenvectors
         c, c_bar = self._coordinates(xp, V, g, v)  # V' g, and V' of the filtered g1
@@ -138,6 +142,10 @@ class Fosi(FosiSettings):
         return FosiStep(theta, value, g, refresh, *found, theta_next, state)
 
     def refreshes_at(self, iteration: int) -> bool:
+        """Whether the step at t = `iteration` uses the curvature, for its spectrum or the base's diagonal."""
+        return self.estimates_at(iteration) or self._diagonal_at(iteration)
+
+    def estimates_at(self, iteration: int) -> bool:
         """Whether the step at t = `iteration` estimates the spectrum (line 16)."""
         since = iteration - self.warmup
         return since >= 0 and since % self.refresh_every == 0 and self.largest + self.smallest > 0
@@ -179,6 +187,21 @@ class Fosi(FosiSettings):
             return self.with_spectrum(state, spectrum), "refreshed"
         except ArithmeticError as error:
             return state, f"kept: {error}"
+
+    def _diagonal_at(self, iteration: int) -> bool:
+        """Whether the base takes in an estimate of the Hessian's diagonal at t = `iteration`."""
+        return hasattr(self.base, "with_diagonal") and self.base.refreshes_at(iteration)
+
+    def _with_diagonal(
+        self, source: Any, theta: Array, state: FosiState, refresh: str
+    ) -> tuple[FosiState, str]:
+        """The state whose base has taken in a diagonal, or the reason why it has not."""
+        try:
+            base = self.base.with_diagonal(state.base, diagonal_of(source, theta))
+        except ArithmeticError as error:
+            said = "" if refresh == "none" else f"{refresh}; "
+            return state, f"{said}the base kept its diagonal: {error}"
+        return state._replace(base=base), refresh
 
     def _coordinates(self, xp: Any, V: Array, g: Array, v: Array) -> tuple[Array, Array]:
         """V' g and V' of the filtered g1, in one sweep over V."""

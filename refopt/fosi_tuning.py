@@ -27,7 +27,7 @@ from typing import Any
 from refopt.arrays import check_count, check_positive
 from refopt.rates import CLOSED_FORM, optimal_rates
 
-NO_CLOSED_FORM = ("adam", "adamw", "rmsprop")  # optimizers that are never scaled
+NO_CLOSED_FORM = ("adam", "adamw", "rmsprop", "sophia")  # optimizers that are never scaled
 RATE_SCALINGS = ("ratio", "closed-form", "none")
 NEARLY_INTEGER = 1e-9  # 80/(1.1 - 1) is 799.9999999999993 and 80/(1.2 - 1) is 400.00000000000006 in float64
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from refopt.arrays import Array, check_count, check_positive, check_real_vector, check_vector, dtype_name
 from refopt.lanczos import NonFiniteProduct
-from refopt.recording import Counted, Evaluations, Recorder, Rules, Run, progress_bar
+from refopt.recording import Evaluations, Recorder, Rules, Run, counted, progress_bar
 from refopt.trace import NonFinite, NoStep, Outcome, Trace
 
 __all__ = ["Evaluations", "NoStep", "NonFinite", "Optimizer", "Outcome", "Trace", "iterate", "minimize"]
@@ -50,7 +50,8 @@ def iterate(
         theta: first point, (n,) float32 or float64.
         state: state to start from; None is `optimizer.init(theta)`.
         curvature: a `Derivatives`, or a function from the iteration to one, whose Hessian a method with
-            estimates uses (FOSI, grouped Newton); a function is asked only at the iterations with an
+            estimates uses (FOSI, grouped Newton, Sophia, AMOS); for those that use its diagonal, an estimator
+            of `refopt.hessian_diagonal` will do. A function is asked only at the iterations with an
             estimate. None is f.
 
     Raises:
@@ -116,7 +117,7 @@ def _steps(
 
 def _by_iteration(name: str, source: Any, theta: Array) -> Callable[[int], Any]:
     """A function from the iteration to derivatives."""
-    if hasattr(source, "value_and_gradient"):
+    if _answers(name, source):
         return lambda iteration: source
     if not callable(source):
         raise TypeError(
@@ -134,7 +135,7 @@ def _by_iteration(name: str, source: Any, theta: Array) -> Callable[[int], Any]:
                     "Derivatives(objective)"
                 ) from error
             raise
-        if not hasattr(found, "value_and_gradient"):
+        if not _answers(name, found):
             raise TypeError(
                 f"`{name}` answered a {type(found).__name__} at iteration {iteration}; a function of the "
                 "iteration must answer a Derivatives (for an objective: Derivatives(objective))"
@@ -142,6 +143,11 @@ def _by_iteration(name: str, source: Any, theta: Array) -> Callable[[int], Any]:
         return found
 
     return at
+
+
+def _answers(name: str, source: Any) -> bool:
+    """Whether an object has derivatives to give, or, as the curvature, a diagonal."""
+    return hasattr(source, "value_and_gradient") or (name == "curvature" and hasattr(source, "diagonal"))
 
 
 def _is_objective(source: Callable[[Any], Any], theta: Array) -> bool:
@@ -250,4 +256,4 @@ def _names(record: Any) -> list[str]:
 
 def _counted(name: str, source: Any, theta: Array, counts: Evaluations) -> Callable[[int], Any]:
     at = _by_iteration(name, source, theta)
-    return lambda iteration: Counted(at(iteration), counts)
+    return lambda iteration: counted(at(iteration), counts)

@@ -87,6 +87,13 @@ class Counted:
         return self._f.summary(theta, direction, groups, interactions=interactions)
 
 
+def counted(source: Any, counts: Evaluations) -> Any:
+    """Derivatives, or an estimator of a Hessian's diagonal over some, that count their evaluations."""
+    if hasattr(source, "over"):  # an estimator: what it evaluates are its derivatives
+        return source.over(lambda f: Counted(f, counts))
+    return Counted(source, counts)
+
+
 def number(x: Any) -> float:
     """A scalar on the host."""
     return float(to_host(x))

@@ -167,8 +167,16 @@ def large_quadratic(n: int) -> tuple[Any, Any]:
 def test_a_first_order_step_leaves_everything_on_the_device(name):
     optimizer = FIRST_ORDER[name](learning_rate=0.1)
     f, theta = large_quadratic(50)
+    first = optimizer.step(f, theta, optimizer.init(theta))
+    assert crossed(lambda: optimizer.step(f, first.theta_next, first.state)) == 0
+
+
+def test_an_estimate_of_the_diagonal_takes_two_answers_to_the_host():
+    optimizer = FIRST_ORDER["sophia"](learning_rate=0.1)
+    f, theta = large_quadratic(50)
     state = optimizer.init(theta)
-    assert crossed(lambda: optimizer.step(f, theta, state)) == 0
+    # whether the point is finite, as each linearization asks, and whether the estimate is
+    assert crossed(lambda: optimizer.step(f, theta, state)) == 2
 
 
 @pytest.mark.parametrize("momentum", ["none", "heavy-ball"])

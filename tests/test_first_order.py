@@ -15,6 +15,7 @@ from refopt.first_order import (
     HeavyBall,
     Nesterov,
     RMSProp,
+    Sophia,
     optimal_rates,
 )
 from refopt.schedules import SCHEDULES, Cosine, Exponential, LinearWarmup, Piecewise
@@ -51,6 +52,9 @@ WORKED = {
         RMSProp(learning_rate=0.1, decay=0.75, epsilon=1.0),
         [[-0.1 / 1.5, 0.3 / 2.5], [-0.3 / (math.sqrt(39) / 4 + 1), 0.1 / (math.sqrt(31) / 4 + 1)]],
     ),
+    # without an estimate h = 0, so that the ratio is m / epsilon = 2 m: m = g/2 = (1/2, -3/2), clipped to
+    # (1, -1); then m = (1/4 + 3/2, -3/4 - 1/2): clipped again
+    "sophia": (Sophia(learning_rate=0.1, beta1=0.5, epsilon=0.5), [[-0.1, 0.1], [-0.1, 0.1]]),
     # sqrt(v + 1): sqrt(5/4), sqrt(13/4); sqrt(55/16), sqrt(47/16)
     "rmsprop-inside": (
         RMSProp(learning_rate=0.1, decay=0.75, epsilon=1.0, epsilon_inside=True),

@@ -118,6 +118,7 @@ def optimizer_states(draw: Any, optimizer: str, n: int) -> dict[str, Any]:
         "adam": ("first_moment", "second_moment"),
         "adamw": ("first_moment", "second_moment"),
         "rmsprop": ("second_moment",),
+        "sophia": ("first_moment", "hessian_diagonal"),
     }[optimizer]
     state: dict[str, Any] = {"iteration": draw(st.integers(0, 1000))}
     for field in fields:
