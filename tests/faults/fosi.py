@@ -137,7 +137,7 @@ FOSI_FAULTS = (
         RUNS,
         (
             change(
-                "fosi", "if self.refreshes_at(state", "before = state\n        if self.refreshes_at(state"
+                "fosi", "if self.estimates_at(state", "before = state\n        if self.estimates_at(state"
             ),
             change("fosi", "scaling, v, base, start = state", "scaling, v, base, start = before"),
             change(
