@@ -121,6 +121,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "exit_status": report.exit_status,
         "counts": dict(report.counts),
         "notes": notes(report),
+        "mistakes": mistake_counts(report),
         "table": [{**row, "ratio": _finite(row["ratio"])} for row in table_rows(report.scores)],
         "results": [_result(report, score) for score in report.scores],
     }
@@ -138,6 +139,7 @@ def _result(report: Report, score: Score) -> dict[str, Any]:
         "profile": score.profile,
         "reason": score.reason,
         "first": score.first,
+        "mistakes": [entry._asdict() for entry in score.mistakes],
         "quantities": [
             {"name": name, **found._asdict(), "ratio": _finite(found.ratio)}
             for name, found in score.quantities.items()
@@ -186,6 +188,8 @@ def draw(report: Report, console: Any) -> None:
     if len(report.failures) > FAILURES_DRAWN:
         more = len(report.failures) - FAILURES_DRAWN
         console.print(f"\nand {more} further failures; `--json PATH` lists them all", highlight=False)
+    for line in mistake_counts(report):
+        console.print(escape(line), highlight=False)
     stopped = "[bold]stopped by the user[/]: " if report.interrupted else ""
     console.print(f"{stopped}[bold {'green' if report.exit_status == 0 else 'red'}]{report.headline()}[/]")
 
@@ -231,10 +235,33 @@ def _draw_failure(report: Report, score: Score, console: Any) -> None:
     for name, found in score.quantities.items():
         if not found.passed:
             console.print(f"  {escape(name)} {escape(describe(found))}", highlight=False)
+    for line in mistake_lines(score):
+        console.print(f"  [bold]{escape(line)}[/]", highlight=False)
     console.print(f"  the case: {escape(case.comment)} ({escape(case.source)})", highlight=False)
     for flag, meaning in case.flags.items():
         console.print(f"  {escape(flag)}: {escape(meaning)}", highlight=False)
     console.print(f"  {escape(report.reproduction(score))}", highlight=False, soft_wrap=True)
+
+
+def mistake_lines(score: Score) -> list[str]:
+    """Say which known mistakes a wrong answer equals, and to how many digits."""
+    return [
+        f'your output equals the mistake "{entry.name}"{_to_digits(entry.digits)}: {entry.sentence}'
+        for entry in score.mistakes
+    ]
+
+
+def mistake_counts(report: Report) -> list[str]:
+    """Say of each mistake how many failures of the run equal it, the most frequent first."""
+    counted = Counter(entry.name for score in report.scores for entry in score.mistakes)
+    failed = report.counts["fail"]
+    return [
+        f'mistake: {number} of {failed} failures equal "{name}"' for name, number in counted.most_common()
+    ]
+
+
+def _to_digits(digits: float | None) -> str:
+    return "" if digits is None else f" to {digits:.0f} digits"
 
 
 def describe(found: Any) -> str:

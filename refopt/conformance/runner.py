@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from refopt.conformance import scoring, wire
+from refopt.conformance.diagnosis import Diagnosis
 from refopt.conformance.scoring import Reply, Score
 from refopt.conformance.transport import Connection, CrashError, DeadlineError, ProtocolError
 from refopt.conformance.vectors import Case
@@ -141,9 +142,11 @@ def order(cases: Sequence[Case], seed: int | None) -> list[Case]:
 
 
 def run(runner: Runner, cases: Sequence[Case]) -> Iterator[Score]:
-    """Ask and score case after case; closes the connection also when the caller stops early."""
+    """Ask, score and diagnose case after case; closes the connection also when the caller stops early."""
+    diagnosis = Diagnosis()
     try:
         for case in cases:
-            yield scoring.score(case, runner.ask(case), runner.hello.profile)
+            reply = runner.ask(case)
+            yield diagnosis.named(scoring.score(case, reply, runner.hello.profile), reply)
     finally:
         runner.close()

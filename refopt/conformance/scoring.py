@@ -40,6 +40,22 @@ class Reply(NamedTuple):
     evaluations: Mapping[str, int] = {}
 
 
+class Likeness(NamedTuple):
+    """A known mistake whose answer a failing answer equals.
+
+    Attributes:
+        name: of the mistake.
+        sentence: what is wrong.
+        kind: bug type.
+        digits: to how many digits the two agree; None where no numbers were compared.
+    """
+
+    name: str
+    sentence: str
+    kind: str
+    digits: float | None = None
+
+
 class Score(NamedTuple):
     """The verdict on one case.
 
@@ -51,6 +67,8 @@ class Score(NamedTuple):
         quantities: each compared quantity in computing order.
         seconds: how long the adapter took.
         evaluations: how often the problem's value, gradient and Hessian product were asked for.
+        mistakes: known mistakes that a failing answer equals (`refopt.conformance.diagnosis`); several where
+            the run does not tell them apart.
     """
 
     case: Case
@@ -60,6 +78,7 @@ class Score(NamedTuple):
     quantities: Mapping[str, Comparison] = {}
     seconds: float = 0.0
     evaluations: Mapping[str, int] = {}
+    mistakes: tuple[Likeness, ...] = ()
 
     @property
     def first(self) -> str | None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Sequence
 
-from refopt.conformance import loading, runner, transport
+from refopt.conformance import diagnosis, loading, runner, transport
 from refopt.conformance.report import Report
 from refopt.conformance.scoring import Score
 from refopt.conformance.transport import Connection
@@ -76,5 +76,6 @@ def verify(
         report.interrupted = True
     finally:
         asking.close()
+    report.scores = diagnosis.narrowed(report.scores)
     report.seconds = time.perf_counter() - begin
     return report

@@ -1,0 +1,127 @@
+"""Names the mistake behind a wrong answer: which wrong formula gives exactly this answer.
+
+A failing answer is put beside the answers of `refopt.conformance.mistakes` to the same case. One is named
+when the first deviating quantity, and every other that both answer, equals the mistake's
+(`refopt.conformance.likeness`). A case may not tell two mistakes from each other; over a run the one that
+explains most failures is kept. Right variants pass, so they are never looked at; an answer that is merely
+inaccurate equals no mistake.
+
+The work is done on failures alone and is bounded: what a run spends beyond `SECONDS` stays without a name.
+"""
+
+import time
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from refopt.conformance import likeness, wire
+from refopt.conformance.scoring import Likeness, Reply, Score
+from refopt.conformance.vectors import Case
+
+SECONDS = 30.0  # for a whole run
+SETTLED = 3  # failures that one mistake explains before it is asked first, and alone where it answers
+
+
+class Diagnosis:
+    """Names mistakes during one run, within a budget of time.
+
+    Args:
+        seconds: most time to spend.
+    """
+
+    def __init__(self, seconds: float = SECONDS):
+        self.left = seconds
+        self.unexamined = 0  # failures that came after the time was spent
+        self._named: Counter[str] = Counter()
+
+    def named(self, score: Score, reply: Reply) -> Score:
+        """Return a score with the mistakes that its answer equals; a pass comes back as it is."""
+        if score.verdict != "fail" or reply.status != "ok" or score.first is None:
+            return score
+        if self.left <= 0:
+            self.unexamined += 1
+            return score
+        begin = time.perf_counter()
+        found = self._candidates(score, reply)
+        self.left -= time.perf_counter() - begin
+        self._named.update(entry.name for entry in found)
+        return score._replace(mistakes=found)
+
+    def _candidates(self, score: Score, reply: Reply) -> tuple[Likeness, ...]:
+        from refopt.conformance import mistakes  # the textbook costs an import that passes do not need
+
+        entries = sorted(mistakes.of(score.case.op), key=lambda entry: -self._named[entry.name])
+        inputs = prepared(score.case)
+        found: list[Likeness] = []
+        for entry in entries:
+            if found and self._named[found[0].name] >= max(SETTLED, self._named[entry.name] + 1):
+                break
+            likely = equal(score, reply.out, answer(entry, score.case, inputs), entry)
+            if likely is not None:
+                found.append(likely)
+        return tuple(found)
+
+
+def prepared(case: Case) -> dict[str, Any]:
+    """Return the inputs of a case as an adapter receives them."""
+    from refopt.conformance import worker
+
+    inputs: dict[str, Any] = wire.decode(case.inputs, case.dtype)
+    for name in ("problem", "curvature_problem"):
+        if isinstance(inputs.get(name), str):
+            inputs[name] = worker.given_problem(inputs[name], case.dtype)
+    return inputs
+
+
+def answer(entry: Any, case: Case, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a mistake's answer to a case, decoded like an adapter's; empty where it has none."""
+    from refopt.conformance.ops import flatten
+
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            out = flatten(entry.answer(case.op, inputs))
+    except Exception:  # a wrong formula may fail on a case in any way
+        return {}
+    return {name: wire.decode(wire.encode(value)) for name, value in out.items()}
+
+
+def equal(score: Score, given: Mapping[str, Any], wrong: Mapping[str, Any], entry: Any) -> Likeness | None:
+    """Return the likeness of an answer to a mistake's, or None where they differ or the mistake is not seen.
+
+    Args:
+        score: of the answer.
+        given: the answer.
+        wrong: the mistake's answer.
+        entry: the mistake.
+    """
+    first, digits, seen = score.first, [], False
+    if first is None or first not in wrong or first not in given:
+        return None
+    for name, compared in score.quantities.items():
+        expectation = score.case.expect.get(name, {"kind": "behaviour"})
+        if expectation["kind"] == "behaviour" or name not in given or name not in wrong:
+            continue
+        found = likeness.alike(name, expectation, given[name], wrong[name], score.case.dtype)
+        if compared.passed and not found.far:
+            continue  # both are right in it
+        if not found.same:
+            return None
+        seen = seen or found.far
+        digits += [] if found.digits is None else [found.digits]
+    return Likeness(entry.name, entry.sentence, entry.kind, min(digits, default=None)) if seen else None
+
+
+def narrowed(scores: Iterable[Score]) -> list[Score]:
+    """Return the scores of a run, each with those of its mistakes that explain most failures of the run."""
+    scores = list(scores)
+    count = Counter(entry.name for score in scores for entry in score.mistakes)
+    return [score._replace(mistakes=_most(score.mistakes, count)) for score in scores]
+
+
+def _most(found: Sequence[Likeness], count: Mapping[str, int]) -> tuple[Likeness, ...]:
+    top = max((count[entry.name] for entry in found), default=0)
+    return tuple(entry for entry in found if count[entry.name] == top)

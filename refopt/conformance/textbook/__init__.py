@@ -1,0 +1,16 @@
+"""Every method once more, in plain NumPy and small pieces that can be exchanged one by one.
+
+It exists for the diagnosis of wrong answers: a mistake is this textbook with one piece wrong
+(`refopt.conformance.mistakes`). It is an adapter like any other and passes the vectors
+(tests/test_diagnosis.py), so that a mistake differs from the right answer by its piece alone. Nothing here
+is fast, or careful about what the vectors call bad input.
+"""
+
+from refopt.conformance.textbook.first_order import FirstOrderPieces
+
+
+class Textbook(FirstOrderPieces):
+    """All operations in pieces."""
+
+    name, version = "the textbook", "1"
+    dtypes = ("float64", "float32")

@@ -1,0 +1,75 @@
+"""Which mistake the diagnosis names for a planted fault, and which names are right."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+
+from faults.patching import Change, Fault, planted
+from faults.trial import REFERENCE, relevant
+from refopt.conformance import diagnosis, mistakes, scoring
+from refopt.conformance.runner import Runner
+from refopt.conformance.scoring import Score
+from refopt.conformance.transport import InProcess
+
+FAILURES = 6  # that are looked at for one fault
+
+LEFT_OUT = {
+    "validation": "bad input that is let in: there is no answer to compare",
+    "numerics": "rounding and tolerances: the answer depends on the arithmetic",
+    "precision": "an answer in too few digits is near the right one, and no formula",
+}
+"""Kinds of planted faults that no wrong formula describes, with the reason."""
+
+ENGINE = ()
+"""Faults inside refopt's own differentiation, which other implementations have no counterpart of."""
+
+NAMES: dict[str, tuple[str, ...]] = {
+    "adam-correction-counts-from-two": ("adam-correction-one-late",),
+    "adam-epsilon-before-the-correction": ("adam-epsilon-uncorrected",),
+    "heavy-ball-averages": ("momentum-averages",),
+    "nesterov-uses-the-old-velocity": ("nesterov-is-heavy-ball",),
+    "schedule-counts-from-one": ("schedule-one-iteration-ahead",),
+    "heavy-ball-optimal-momentum-not-squared": ("optimal-momentum-not-squared",),
+    "nesterov-optimal-rate-of-gradient-descent": ("optimal-rate-without-the-smallest",),
+    "gradient-descent-optimal-rate-is-one-over-l": ("optimal-rate-is-one-over-l",),
+}
+"""The right names of a planted fault where they are not its own."""
+
+
+def right_names(fault: Fault) -> tuple[str, ...]:
+    """The mistakes that describe a planted fault; empty where the list has none."""
+    names = NAMES.get(fault.name, (fault.name,))
+    known = {entry.name for entry in mistakes.MISTAKES}
+    return tuple(name for name in names if name in known)
+
+
+def examined(ops: Sequence[str], changes: tuple[Change, ...], most: int = FAILURES) -> list[Score]:
+    """The first failing scores of refopt with the changes planted, diagnosed as `refopt verify` does.
+
+    The mistakes are asked with the changes taken out: they stand for the right refopt with one piece wrong.
+    """
+    failing, runner = [], Runner(functools.partial(InProcess, REFERENCE, None))
+    with contextlib.ExitStack() as stack:
+        stack.callback(runner.close)
+        stack.enter_context(planted(changes))
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore", RuntimeWarning)
+        for case in relevant(ops):
+            reply = runner.ask(case)
+            score = scoring.score(case, reply, {})
+            if score.verdict == "fail" and reply.status == "ok" and score.first is not None:
+                failing.append((score, reply))
+            if len(failing) == most:
+                break
+    asking = diagnosis.Diagnosis()
+    return diagnosis.narrowed(asking.named(score, reply) for score, reply in failing)
+
+
+def name_of(scores: Sequence[Score]) -> tuple[str, ...]:
+    """The mistakes that explain most failures of a run; empty where none explains any."""
+    count = Counter(entry.name for score in scores for entry in score.mistakes)
+    return tuple(name for name, number in count.items() if number == max(count.values()))
