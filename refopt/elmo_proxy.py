@@ -30,9 +30,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refopt.arrays import Array, cache_columns, check_finite, check_positive, dtype_name, namespace, to_host
+from refopt.arrays import Array, cache_columns, check_finite, check_positive, namespace
+from refopt.elmo_triples import QUIET, check_alike, check_triple, check_values, half_sums, refuse, root
 
-QUIET: Any = {"over": "ignore", "under": "ignore", "divide": "ignore", "invalid": "ignore"}
 BLOCK_ROWS = 6  # arrays of a block that must stay in cache; wider blocks spread the cost of the calls
 
 
@@ -57,7 +57,7 @@ def elmo_minimum(slope: Array, curvature: Array, lipschitz: Array) -> ElmoMinimu
         curvature: lam.
         lipschitz: L, at least 0.
     """
-    _check_alike(slope=slope, curvature=curvature, lipschitz=lipschitz)
+    check_alike(slope=slope, curvature=curvature, lipschitz=lipschitz)
     xp, size = namespace(slope), slope.shape[0] if len(slope.shape) == 1 else 0
     width = cache_columns(slope, BLOCK_ROWS) if size else 0
     with np.errstate(**QUIET):
@@ -105,7 +105,7 @@ def _models(g: Array, t: Array, y: Array) -> tuple[Array, Array]:
 
 def _careful(xp: Any, g: Array, lam: Array, L: Array) -> tuple[Array, Array, Array, Array]:
     """As `_block`, for whatever the numbers are; refuses those that are not allowed."""
-    _check_values(g, lam, L)
+    check_values(g, lam, L)
     infinite = xp.full_like(g, math.inf)
     flat = (L == 0) & (lam <= 0)
     bounded = ~(flat & ((lam < 0) | (g > 0)))
@@ -122,19 +122,6 @@ def _careful(xp: Any, g: Array, lam: Array, L: Array) -> tuple[Array, Array, Arr
     return x, xp.where(far, -infinite, M / scale), xp.where(far, -infinite, m / scale), bounded
 
 
-def root(slope: Array, curvature: Array, lipschitz: Array) -> Array:
-    """R = sqrt(lam^2 + 2 L g), M's curvature at x*; of numbers that are not checked."""
-    xp = namespace(slope)
-    kind = xp.finfo(slope.dtype)
-    with np.errstate(**QUIET):
-        s_squared = (lipschitz + lipschitz) * slope
-        normal = (s_squared >= float(kind.smallest_normal)) & (s_squared <= float(kind.max))
-        apart = math.sqrt(2.0) * (
-            xp.sqrt(lipschitz) * xp.sqrt(slope)
-        )  # each factor in range, one more rounding
-        return xp.hypot(curvature, xp.where(normal, xp.sqrt(s_squared), apart))
-
-
 def upper_model(step: Array, slope: Array, curvature: Array, lipschitz: Array) -> Array:
     """M(x), what a step x along the descent direction (negative: backwards) changes f by at most (eq. 3)."""
     return _model(step, slope, curvature, lipschitz, 1.0)
@@ -146,8 +133,8 @@ def lower_model(step: Array, slope: Array, curvature: Array, lipschitz: Array) -
 
 
 def _model(x: Array, g: Array, lam: Array, L: Array, sign: float) -> Array:
-    _check_alike(step=x, slope=g, curvature=lam, lipschitz=L)
-    _check_values(g, lam, L)
+    check_alike(step=x, slope=g, curvature=lam, lipschitz=L)
+    check_values(g, lam, L)
     check_finite("step", x)
     xp = namespace(x)
     return x * (-g + x * (lam / 2.0 + xp.abs(x) * (sign / 6.0 * L)))
@@ -181,26 +168,14 @@ def lower_ratio(deviation: Array, slope: Array, curvature: Array, lipschitz: Arr
 
 def _relative(d: Array, g: Array, lam: Array, L: Array) -> tuple[Array, Array, Array]:
     """1, (R - lam)/R and lam/R, of arguments that are checked."""
-    _check_alike(deviation=d, slope=g, curvature=lam, lipschitz=L)
-    _check_values(g, lam, L)
+    check_alike(deviation=d, slope=g, curvature=lam, lipschitz=L)
+    check_values(g, lam, L)
     check_finite("deviation", d)
-    _refuse("deviation", d, d < -1, "at least -1")
+    refuse("deviation", d, d < -1, "at least -1")
     xp, R = namespace(d), root(g, lam, L)
-    _refuse("lipschitz", L, (R == 0) | ((L == 0) & (lam <= 0)), "such that M has a minimum below 0")
-    rise, _ = _half_sums(xp, g, lam, L, R)
+    refuse("lipschitz", L, (R == 0) | ((L == 0) & (lam <= 0)), "such that M has a minimum below 0")
+    rise, _ = half_sums(xp, g, lam, L, R)
     return xp.ones_like(R), 2.0 * (rise / R), lam / R
-
-
-def _half_sums(xp: Any, g: Array, lam: Array, L: Array, R: Array) -> tuple[Array, Array]:
-    """(R - lam)/2 and (R + lam)/2, whose product is L g/2; 0 where R = 0."""
-    one = xp.ones_like(R)
-    large = R / 2.0 + xp.abs(lam) / 2.0
-    # s^2/4 over the large one, with s split, as s^2 leaves the range before s does
-    small = (xp.sqrt(L / 2.0) * xp.sqrt(g)) * (
-        xp.sqrt(L / 2.0) * xp.sqrt(g) / xp.where(large > 0, large, one)
-    )
-    positive = lam > 0
-    return xp.where(positive, small, large), xp.where(positive, large, small)
 
 
 def largest_step(slope: Array, curvature: Array, lipschitz: Array) -> Array:
@@ -210,7 +185,7 @@ def largest_step(slope: Array, curvature: Array, lipschitz: Array) -> Array:
     lam = 0, in [3/2, sqrt 3) for lam < 0.
     """
     g, lam, L = slope, curvature, lipschitz
-    _check_triple(g, lam, L)
+    check_triple(g, lam, L)
     xp = namespace(g)
     w = math.sqrt(8.0 / 3.0) * (xp.sqrt(L) * xp.sqrt(g))
     total, positive, flat = xp.hypot(lam, w) + xp.abs(lam), lam > 0, (L == 0) & (lam <= 0)
@@ -232,7 +207,7 @@ def newton_threshold(slope: Array, curvature: Array, damping: float = 1.0) -> Ar
         damping: a in (0, 2), the Newton step's learning rate; 1 in the paper.
     """
     g, lam = slope, curvature
-    _check_triple(g, lam)
+    check_triple(g, lam)
     check_positive("damping", damping)
     if not damping < 2:
         raise ValueError(f"`damping` is {damping!r}; it must be less than 2")
@@ -255,7 +230,7 @@ def gradient_threshold(slope: Array, curvature: Array, learning_rate: float) -> 
         learning_rate: eta, positive.
     """
     g, lam = slope, curvature
-    _check_triple(g, lam)
+    check_triple(g, lam)
     check_positive("learning_rate", learning_rate)
     eta, xp = float(learning_rate), namespace(g)
     moving = g > 0
@@ -270,12 +245,12 @@ def newton_deviation(slope: Array, curvature: Array, lipschitz: Array, damping: 
     With a = 1 and lam > 0 it is (R - lam)/(2 lam) >= 0: Newton never undershoots ELMO. Infinite for lam = 0.
     """
     g, lam, L = slope, curvature, lipschitz
-    _check_triple(g, lam, L)
+    check_triple(g, lam, L)
     check_positive("damping", damping)
     a, xp, R = float(damping), namespace(g), root(g, lam, L)
     flat = lam == 0
     over = xp.where(flat, xp.ones_like(lam), lam)
-    rise, fall = _half_sums(xp, g, lam, L, R)
+    rise, fall = half_sums(xp, g, lam, L, R)
     with np.errstate(**QUIET):
         d = xp.where(lam > 0, (a - 1.0) + a * (rise / over), a * (fall / over) - 1.0)
     return xp.where(flat, xp.full_like(d, math.inf), d)
@@ -284,10 +259,10 @@ def newton_deviation(slope: Array, curvature: Array, lipschitz: Array, damping: 
 def gradient_deviation(slope: Array, curvature: Array, lipschitz: Array, learning_rate: float) -> Array:
     """D of the gradient step eta g = x* (1 + d): eta (R + lam)/2 - 1 (Notation 8)."""
     g, lam, L = slope, curvature, lipschitz
-    _check_triple(g, lam, L)
+    check_triple(g, lam, L)
     check_positive("learning_rate", learning_rate)
     xp = namespace(g)
-    return float(learning_rate) * _half_sums(xp, g, lam, L, root(g, lam, L))[1] - 1.0
+    return float(learning_rate) * half_sums(xp, g, lam, L, root(g, lam, L))[1] - 1.0
 
 
 def cauchy_step(slope: Array, curvature: Array, lipschitz: Array) -> Array:
@@ -299,8 +274,8 @@ def cauchy_step(slope: Array, curvature: Array, lipschitz: Array) -> Array:
         ValueError: where lam = 0: there the formula is 0/0, unless g = 0, where the step is 0.
     """
     g, lam, L = slope, curvature, lipschitz
-    _check_triple(g, lam, L)
-    _refuse("curvature", lam, (lam == 0) & (g > 0), "other than 0 where the slope is not 0")
+    check_triple(g, lam, L)
+    refuse("curvature", lam, (lam == 0) & (g > 0), "other than 0 where the slope is not 0")
     xp = namespace(g)
     total = root(g, lam, L) / 2.0 + xp.abs(lam) / 2.0
     with np.errstate(**QUIET):
@@ -313,7 +288,7 @@ def newton_limit(slope: Array, curvature: Array) -> Array:
     For g = lam = 0, which eq. 13 leaves out, it is 0.
     """
     g, lam = slope, curvature
-    _check_triple(g, lam)
+    check_triple(g, lam)
     xp = namespace(g)
     positive, at_rest = lam > 0, (lam == 0) & (g == 0)
     infinite = xp.full_like(g, math.inf)
@@ -336,58 +311,15 @@ def elmo_preconditioner(eigenvalues: Array, eigenvectors: Array, slopes: Array, 
     Raises:
         ValueError: where some lam + R is 0 (L g = 0 and lam <= 0): there P does not exist.
     """
-    _check_alike(slopes=slopes, eigenvalues=eigenvalues, lipschitz=lipschitz)
-    _check_values(slopes, eigenvalues, lipschitz)
+    check_alike(slopes=slopes, eigenvalues=eigenvalues, lipschitz=lipschitz)
+    check_values(slopes, eigenvalues, lipschitz)
     n = math.prod(slopes.shape)
     if tuple(eigenvectors.shape) != (n, n):
         raise ValueError(
             f"`eigenvectors` has shape {tuple(eigenvectors.shape)}; it must be ({n}, {n}), every eigenvector"
         )
     xp = namespace(slopes, eigenvectors)
-    half = _half_sums(xp, slopes, eigenvalues, lipschitz, root(slopes, eigenvalues, lipschitz))[1]
-    _refuse("eigenvalues", eigenvalues, half == 0, "positive where `lipschitz` times `slopes` is 0")
+    half = half_sums(xp, slopes, eigenvalues, lipschitz, root(slopes, eigenvalues, lipschitz))[1]
+    refuse("eigenvalues", eigenvalues, half == 0, "positive where `lipschitz` times `slopes` is 0")
     V = xp.astype(eigenvectors, slopes.dtype, copy=False)
     return xp.matmul(V / half, xp.matrix_transpose(V))
-
-
-def _check_triple(g: Array, lam: Array, L: Array | None = None) -> None:
-    """Require slopes, curvatures and Lipschitz constants that are allowed."""
-    _check_alike(slope=g, curvature=lam, **({} if L is None else {"lipschitz": L}))
-    _check_values(g, lam, L)
-
-
-def _check_alike(**arrays: Any) -> None:
-    """Require real floating arrays of one shape and dtype."""
-    (first, like), *_ = arrays.items()
-    for name, x in arrays.items():
-        if not hasattr(x, "dtype") or not hasattr(x, "shape"):
-            raise TypeError(f"`{name}` is a {type(x).__name__}; it must be an array of float32 or float64")
-        if dtype_name(x) not in ("float32", "float64"):
-            raise TypeError(f"`{name}` has dtype {dtype_name(x)}; it must be float32 or float64")
-        if x.dtype != like.dtype:
-            raise TypeError(
-                f"`{name}` has dtype {dtype_name(x)}; it must be {dtype_name(like)}, as `{first}` is"
-            )
-        if tuple(x.shape) != tuple(like.shape):
-            raise ValueError(
-                f"`{name}` has shape {tuple(x.shape)}; it must be {tuple(like.shape)}, as `{first}`"
-            )
-    namespace(*arrays.values())  # of one library
-
-
-def _check_values(g: Array, lam: Array, L: Array | None) -> None:
-    check_finite("slope", g)
-    check_finite("curvature", lam)
-    _refuse("slope", g, g < 0, "at least 0")
-    if L is not None:
-        check_finite("lipschitz", L)
-        _refuse("lipschitz", L, L < 0, "at least 0")
-
-
-def _refuse(name: str, x: Array, wrong: Array, allowed: str) -> None:
-    """Refuse the first element that is wrong."""
-    if bool(namespace(x).any(wrong)):
-        host = np.atleast_1d(to_host(x))
-        index = tuple(int(i) for i in np.argwhere(np.atleast_1d(to_host(wrong)))[0])
-        where = index[0] if len(index) == 1 else index
-        raise ValueError(f"`{name}` is {host[index]} at index {where}; it must be {allowed}")

@@ -156,8 +156,7 @@ FIRST_ORDER_MISTAKES = (
     ),
     mistake(
         "nesterov-is-heavy-ball",
-        "Nesterov leaves the look-ahead out, or adds the velocity of the step before, which is the "
-        "same.",
+        "Nesterov leaves the look-ahead out, or adds the velocity of the step before, which is the same.",
         "formula",
         EITHER,
         look_ahead=lambda self, s, g, v, last: v,
