@@ -1,6 +1,7 @@
 """Cases of the derivatives: value, gradient, Hessian product, derivatives along a line, for every problem.
 
-Gradients and products are written by hand for each family (families, classifiers, network, quadratic). Each
+Gradients and products are written by hand for each family (families, classifiers, network, transformer,
+quadratic). Each
 answer is held against a second derivation that does not share a formula with it: the closed-form derivatives
 along a line, and mpmath's numerical differentiation of the value alone.
 """
@@ -25,13 +26,8 @@ from oracles.precision import round_float32
 
 METHOD = "derivatives"
 SOURCES = (
-    "derivative_refusals",
-    "derivative_values",
-    "families",
-    "classifiers",
-    "network",
-    "quadratic",
-    "bases",
+    *("derivative_refusals", "derivative_values", "families", "classifiers", "network", "transformer"),
+    *("series", "quadratic", "bases"),
 )
 FLAGS = {
     "Float32": "parameters in float32: data, parameters and results keep that dtype",
@@ -44,27 +40,20 @@ FLAGS = {
 }
 SOURCE = "problems/README.md, family {}"
 
+# fmt: off
 SMALL_QUADRATICS = (
-    ("quadratic-figure1", ()),
-    ("quadratic-offdiagonal-2", ()),
-    ("quadratic-slow-newton-2", ()),
-    ("quadratic-hidden-3", ()),
-    ("quadratic-saddle-3", ("NegativeCurvature",)),
-    ("quadratic-single-1", ()),
-    ("quadratic-zero-4", ("Singular",)),
-    ("quadratic-identity-6", ()),
-    ("quadratic-indefinite-6", ("NegativeCurvature",)),
-    ("quadratic-repeated-8", ()),
-    ("quadratic-psd-ten", ()),
-    ("quadratic-blocks-12", ()),
-    ("quadratic-two-blocks-4", ()),
-    ("quadratic-spread-4", ()),
-    ("quadratic-refined-3", ()),
-    ("quadratic-coupled-2", ()),
-    ("quadratic-clustered-12", ()),
-    ("quadratic-singular-20", ("Singular",)),
+    ("quadratic-figure1", ()), ("quadratic-offdiagonal-2", ()),
+    ("quadratic-slow-newton-2", ()), ("quadratic-hidden-3", ()),
+    ("quadratic-saddle-3", ("NegativeCurvature",)), ("quadratic-single-1", ()),
+    ("quadratic-zero-4", ("Singular",)), ("quadratic-identity-6", ()),
+    ("quadratic-indefinite-6", ("NegativeCurvature",)), ("quadratic-repeated-8", ()),
+    ("quadratic-psd-ten", ()), ("quadratic-blocks-12", ()),
+    ("quadratic-two-blocks-4", ()), ("quadratic-spread-4", ()),
+    ("quadratic-refined-3", ()), ("quadratic-coupled-2", ()),
+    ("quadratic-clustered-12", ()), ("quadratic-singular-20", ("Singular",)),
     ("quadratic-singular-rotated-20", ("Singular",)),
 )
+# fmt: on
 
 
 def large_quadratics() -> list[str]:
@@ -81,7 +70,7 @@ def nonlinear() -> list[str]:
     return [
         name
         for name, content in contents.items()
-        if content["family"] != "quadratic" and "dataset" not in content.get("data", {})
+        if content["family"] != "quadratic" and not {"dataset", "text"} & content.get("data", {}).keys()
     ]
 
 
@@ -200,6 +189,7 @@ FLOAT32 = (
     "logistic-7x4",
     "softmax-8x3x3",
     "tanh-network-18",
+    "transformer-156",
     "quadratic-indefinite-6",
 )
 

@@ -20,6 +20,7 @@ from oracles.network import Network
 from oracles.polynomial import Polynomial
 from oracles.precision import PERTURBATION, Matrix, Number, Vector, floats, numbers
 from oracles.quadratic import Quadratic, make_eigenvalues
+from oracles.transformer import Transformer
 
 FOLDER = Path(__file__).parent.parent / "problems"
 
@@ -208,6 +209,16 @@ def _network(content: dict[str, Any]) -> Network:
     return Network(data["sizes"], data["activation"], data["loss"], x, y, mpf(data.get("decay", 0.0)))
 
 
+def _transformer(content: dict[str, Any]) -> Transformer:
+    data = content["data"]
+    if "text" in data:
+        raise ValueError(f"{content['id']} takes its data from a text; no oracle case does.")
+    sizes = {k: data[k] for k in ("vocabulary", "context", "width", "heads", "hidden", "blocks")}
+    return Transformer(
+        **sizes, activation=data["activation"], tied=data.get("tied", False), windows=data["tokens"]
+    )
+
+
 FAMILIES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "quadratic": _quadratic,
     "rosenbrock": lambda content: families.Rosenbrock(),
@@ -219,6 +230,7 @@ FAMILIES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "logistic": _logistic,
     "softmax": _softmax,
     "network": _network,
+    "transformer": _transformer,
 }
 
 
@@ -230,6 +242,10 @@ KEYS = {
     "logistic": {"features", "labels", "decay"},
     "softmax": {"features", "labels", "classes", "decay"},
     "network": {"sizes", "activation", "loss", "features", "targets", "labels", "decay"},
+    "transformer": {
+        *("vocabulary", "context", "width", "heads", "hidden", "blocks", "activation", "tied"),
+        *("tokens", "text", "held_out", "windows"),
+    },
 }
 
 

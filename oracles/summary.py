@@ -24,6 +24,8 @@ SOURCES = (
     "polynomial",
     "classifiers",
     "network",
+    "transformer",
+    "series",
     "quadratic",
     "bases",
 )

@@ -60,7 +60,7 @@ def summary_case(
 
 
 def _group(problem: problems.Problem) -> str:
-    return "networks" if problem.family in ("network", "softmax") else "functions"
+    return "networks" if problem.family in ("network", "softmax", "transformer") else "functions"
 
 
 def tensor_case(

@@ -11,6 +11,8 @@ def layout(problem: Problem) -> Tensors:
     if problem.family == "softmax":
         features = len(data["features"][0])
         return [("weights", 0, data["classes"] * features), ("biases", 0, data["classes"])]
+    if problem.family == "transformer":
+        return _transformer_layout(problem)
     if problem.family != "network":
         raise ValueError(f"`problem` is {problem.id!r}, which has no layers.")
     sizes = data["sizes"]
@@ -19,6 +21,19 @@ def layout(problem: Problem) -> Tensors:
         out.append(("weights", layer, sizes[layer] * sizes[layer + 1]))
         out.append(("biases", layer, sizes[layer + 1]))
     return out
+
+
+def _transformer_layout(problem: Problem) -> Tensors:
+    """Return the tensors of a transformer: embeddings are layer 0, block b is b + 1, the end is the last."""
+    last = problem.content["data"]["blocks"] + 1
+    return [
+        (
+            "biases" if name[0] in "Poapb" else "weights",
+            0 if name in ("E", "P") else int(name[1:]) + 1 if name[1:] else last,
+            max(rows, 1) * columns,
+        )
+        for name, rows, columns in problem.function.shapes()
+    ]
 
 
 def _labels(tensors: Tensors, group: dict[tuple[str, int], int]) -> list[int]:
@@ -37,8 +52,12 @@ def discrete(n: int) -> list[int]:
 
 def canonical(problem: Problem) -> list[int]:
     """Return a group for each tensor, in parameter order."""
-    tensors = layout(problem)
-    return _labels(tensors, {(kind, layer): s for s, (kind, layer, _) in enumerate(tensors)})
+    return [s for s, (_, _, size) in enumerate(layout(problem)) for _ in range(size)]
+
+
+def layers(problem: Problem) -> list[int]:
+    """Return a group for each layer, weights and biases together."""
+    return [layer for _, layer, size in layout(problem) for _ in range(size)]
 
 
 def weights_biases(problem: Problem) -> list[int]:

@@ -4,7 +4,7 @@ from oracles import problems
 from oracles.bases import draws
 from oracles.case import Case
 from oracles.summary_declared import summary_case
-from oracles.summary_groups import alternate, blocks, canonical, permuted, trivial, weights_biases
+from oracles.summary_groups import alternate, blocks, canonical, layers, permuted, trivial, weights_biases
 
 
 def network_cases() -> list[Case]:
@@ -12,6 +12,7 @@ def network_cases() -> list[Case]:
     soft, tanh = problems.load("softmax-8x3x3"), problems.load("tanh-network-18")
     second, deep = problems.load("tanh-network-18-second"), problems.load("tanh-network-30")
     relu, coder = problems.load("relu-network-17"), problems.load("autoencoder-22")
+    single, double = problems.load("transformer-156"), problems.load("transformer-174")
     foreign = ("ForeignDirection",)
     without = [x if label != 2 else 0.0 for x, label in zip(draws(109, 18), canonical(tanh), strict=True)]
     # fmt: off
@@ -54,6 +55,12 @@ def network_cases() -> list[Case]:
             direction="gradient"),
         summary_case(coder.id, "autoencoder-22-swapped", permuted(canonical(coder), [2, 1, 0, 3]),
             "encoder and decoder weights, eight each, change places", (*foreign, "ParameterOrder")),
+        summary_case(single.id, "transformer-156-layers", layers(single),
+            "the tied embedding stands at both ends and is one group with the positions",
+            (*foreign, "NegativeCurvature")),
+        summary_case(double.id, "transformer-174-weights-biases", weights_biases(double),
+            "gains are weights, positions and offsets biases; u = g", ("GradientDirection", "Interleaved"),
+            direction="gradient"),
         summary_case(tanh.id, "tanh-18-float32", weights_biases(tanh), "float32", (*foreign, "Float32"),
             dtype="float32"),
         summary_case("logistic-7x4", "logistic-7x4-float32", [1, 0, 1, 0], "float32",

@@ -77,6 +77,11 @@ def _loss_cases() -> list[Case]:
             "entries with three equal indices are 0, others are not", (*factor, "ThirdVanishes", "Kink")),
         tensor_case(coder.id, "autoencoder-22-order-3", weights_biases(coder), 3, "four entries of 8",
             factor),
+        *(
+            tensor_case(name, f"{name}-order-3", weights_biases(problems.load(name)), 3, "four entries of 8",
+                factor)
+            for name in ("transformer-156", "transformer-174")
+        ),
         tensor_case("quadratic-indefinite-6", "quadratic-order-3", [0, 1, 2, 0, 1, 2], 3,
             "a quadratic has no D^3", ("SymmetricFactor", "ThirdVanishes")),
         tensor_case("quadratic-hidden-3", "quadratic-order-2", [2, 0, 1], 2,

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from refopt.iterate import Trace as Trace
     from refopt.iterate import iterate as iterate
     from refopt.iterate import minimize as minimize
+    from refopt.minibatches import Minibatches as Minibatches
     from refopt.newton import COMPARATORS as COMPARATORS
     from refopt.newton import CubicNewton as CubicNewton
     from refopt.newton import Newton as Newton
@@ -104,6 +105,7 @@ __all__ = [
     "Interactions",
     "LinearWarmup",
     "Linearization",
+    "Minibatches",
     "Nesterov",
     "Newton",
     "Optimizer",
@@ -155,6 +157,7 @@ _ON_DEMAND = {
     "hessian_diagonal": "ExactDiagonal GaussNewtonBartlett Hutchinson sampled_labels",
     "interactions": "Interactions interaction_blocks interaction_matrices",
     "iterate": "Optimizer Outcome Trace iterate minimize",
+    "minibatches": "Minibatches",
     "newton": "COMPARATORS CubicNewton Newton SaddleFreeNewton SteepestDescent",
     "plateau": "Plateau",
     "problems": "Problem list_problems load_problem",

@@ -12,16 +12,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refopt import generators, objectives
+from refopt import objectives
+from refopt.characters import Text, one_hot
 from refopt.generators import Basis
 from refopt.layouts import Tensor
+from refopt.spectra import read_basis, read_eigenvalues
 from refopt.tables import Table
+from refopt.transformer import transformer, transformer_layout
 
 DENSE_LIMIT = 200
 """Up to this n a quadratic is a dense matrix: fewer and simpler operations than its spectral form."""
-
-SEED_LIMIT = 2**64 - 1
-"""Largest seed of splitmix64."""
 
 
 class Built(NamedTuple):
@@ -33,6 +33,7 @@ class Built(NamedTuple):
         settings: those that are not.
         basis: what the problem's `eigen` starts refer to.
         layout: the tensors that theta holds, where it holds several.
+        text: where the data are windows of a text.
     """
 
     formula: Callable[..., Any]
@@ -40,57 +41,7 @@ class Built(NamedTuple):
     settings: dict[str, Any]
     basis: Basis | None = None
     layout: tuple[Tensor, ...] | None = None
-
-
-def read_basis(data: Table, n: int) -> Basis:
-    """The basis that `data.basis` describes."""
-    table = data.table("basis")
-    kind = table.text("kind", ("identity", "householder", "dct", "dct-block"))
-    if kind == "identity":
-        basis = Basis(n)
-    elif kind == "dct":
-        basis = generators.dct_block(n, n, table.flag("transposed"))
-    elif kind == "dct-block":
-        zeta = table.integer("zeta", 0, n)
-        if zeta % 2:
-            table.refuse("zeta", f"is {zeta}", f"be an even integer in 0 .. {n}")
-        basis = generators.dct_block(n, zeta, table.flag("transposed"))
-    elif table.one_of("vectors", "seed") == "vectors":
-        vectors = table.rows("vectors", n)
-        for i, w in enumerate(vectors):
-            if not w.any():
-                table.refuse(f"vectors[{i}]", "is zero", "be a nonzero vector")
-        basis = generators.householder(vectors)
-    else:
-        seed, count = table.integer("seed", 0, SEED_LIMIT), table.integer("reflections", 1, n)
-        basis = generators.householder(generators.uniform(seed, n * count).reshape(count, n))
-    table.close()
-    return basis
-
-
-def read_eigenvalues(data: Table, n: int) -> np.ndarray:
-    """The n eigenvalues that `data.eigenvalues` lists or describes."""
-    if not isinstance(data.take("eigenvalues", "be a list or a table"), dict):
-        return data.numbers("eigenvalues", n)
-    table = data.table("eigenvalues")
-    kind = table.text("kind", ("paper-4.3", "exponential", "segments"))
-    if kind == "paper-4.3":
-        values = generators.paper_spectrum(n, table.number("lambda1"))
-    elif kind == "exponential":
-        first = table.integer("first_exponent", -1000, 1000) if table.offers("first_exponent") else 0
-        values = generators.exponential_spectrum(n, table.number("scale"), table.number("base", 0.0), first)
-    else:
-        parts = table.rows("segments", 3)
-        for i, (count, low, high) in enumerate(parts):
-            if count != int(count) or count < 1 or low > high or (count == 1 and low != high):
-                table.refuse(f"segments[{i}]", f"is [{count:g}, {low:g}, {high:g}]", "be [count, low, high]")
-        values = np.concatenate([generators.segment(int(count), low, high) for count, low, high in parts])
-        if len(values) != n:
-            table.refuse("segments", f"describes {len(values)} eigenvalues", f"describe {n}")
-    table.close()
-    if not np.all(np.isfinite(values)):
-        data.refuse("eigenvalues", "overflows float64", "describe finite numbers")
-    return values
+    text: Text | None = None
 
 
 def _quadratic(data: Table, n: int) -> Built:
@@ -249,6 +200,48 @@ def _network(data: Table, n: int) -> Built:
     return Built(objectives.network, arrays, settings, layout=_layout(sizes))
 
 
+def _transformer(data: Table, n: int) -> Built:
+    sizes = {key: data.integer(key, 1) for key in ("context", "width", "hidden", "blocks")}
+    heads, vocabulary = data.integer("heads", 1), data.integer("vocabulary", 2)
+    activation, tied = data.text("activation", ("gelu", "tanh")), data.flag("tied")
+    context, width = sizes["context"], sizes["width"]
+    if width % heads:
+        data.refuse("heads", f"is {heads} with width {width}", "divide the width")
+    layout = transformer_layout(vocabulary, **sizes, tied=tied)
+    count = sum(tensor.size for tensor in layout)
+    if count != n:
+        raise ValueError(f"{data.file}: `n` is {n}; a transformer of these sizes has {count} parameters")
+    text = None
+    if data.one_of("tokens", "text") == "tokens":
+        windows = _windows(data, vocabulary, context + 1)
+    else:
+        text = _text(data, vocabulary, context)
+        windows = text.windows(text.spread(data.integer("windows", 1)))
+    settings = {**sizes, "heads": heads, "activation": activation, "tied": tied}
+    return Built(transformer, one_hot(windows, vocabulary), settings, layout=layout, text=text)
+
+
+def _windows(data: Table, vocabulary: int, length: int) -> np.ndarray:
+    """The listed windows, (N, length) integers below the size of the vocabulary."""
+    given = data.rows("tokens", length)
+    wrong = np.argwhere((given != np.floor(given)) | (given < 0) | (given >= vocabulary))
+    if len(wrong):
+        i, j = wrong[0]
+        data.refuse(f"tokens[{i}][{j}]", f"is {given[i, j]:g}", f"be an integer in 0 .. {vocabulary - 1}")
+    return given.astype(np.int64)
+
+
+def _text(data: Table, vocabulary: int, context: int) -> Text:
+    """The text that `data.text` names; both its parts must hold a window."""
+    text = Text.of(data.file_text("text"), data.integer("held_out", context + 1), context)
+    if len(text.alphabet) != vocabulary:
+        data.refuse("vocabulary", f"is {vocabulary}", f"be {len(text.alphabet)}, as the text has characters")
+    if text.training <= context:
+        allowed = f"leave {context + 1} of {len(text.tokens)} characters"
+        data.refuse("held_out", f"leaves {max(text.training, 0)} for training", allowed)
+    return text
+
+
 FAMILIES: dict[str, Callable[[Table, int], Built]] = {
     "quadratic": _quadratic,
     "rosenbrock": _fixed(objectives.rosenbrock),
@@ -260,5 +253,6 @@ FAMILIES: dict[str, Callable[[Table, int], Built]] = {
     "logistic": _logistic,
     "softmax": _softmax,
     "network": _network,
+    "transformer": _transformer,
 }
 """Family name -> builder(data table, n)."""

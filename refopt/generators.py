@@ -10,11 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+SEED_LIMIT = 2**64 - 1
+"""Largest seed of splitmix64."""
 
-def splitmix64(seed: int, count: int) -> np.ndarray:
-    """The first `count` 64-bit integers of the generator, (count,) uint64; `seed` in 0 .. 2^64 - 1."""
+
+def splitmix64(seed: int, count: int, first: int = 0) -> np.ndarray:
+    """The 64-bit integers of draws first .. first + count - 1, (count,) uint64; `seed` in 0 .. 2^64 - 1."""
     # The state of draw i is seed + (i + 1) * gamma: all draws at once, modulo 2^64.
-    steps = np.arange(1, count + 1, dtype=np.uint64)
+    steps = np.arange(first + 1, first + count + 1, dtype=np.uint64)
     z = np.full(count, seed, dtype=np.uint64) + steps * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

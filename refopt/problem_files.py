@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refopt.families import FAMILIES, SEED_LIMIT, Built
-from refopt.generators import Basis, uniform
+from refopt.families import FAMILIES, Built
+from refopt.generators import SEED_LIMIT, Basis, uniform
 from refopt.resources import problems_directory
 from refopt.tables import Table, near_matches
 
@@ -51,8 +51,8 @@ def read_problem(name_or_path: str | os.PathLike[str]) -> ProblemFile:
         FileNotFoundError: when a path does not exist.
         RuntimeError: when an optional data set is not installed.
     """
-    file = _locate(name_or_path)
-    table = Table(_parse(file), file.name)
+    folder, file = _locate(name_or_path)
+    table = Table(_parse(file), file.name, folder=folder)
     table.text("format", (FORMAT,))
     stem = file.name.removesuffix(".toml")
     table.text("id", (stem,))
@@ -68,7 +68,8 @@ def read_problem(name_or_path: str | os.PathLike[str]) -> ProblemFile:
     return ProblemFile(file.name, stem, family, title, source, n, built, starts, lanczos_start, facts)
 
 
-def _locate(name_or_path: str | os.PathLike[str]) -> Traversable:
+def _locate(name_or_path: str | os.PathLike[str]) -> tuple[Traversable, Traversable]:
+    """The folder of a problem's file, and the file."""
     text = os.fspath(name_or_path)
     if not isinstance(name_or_path, str) or text.endswith(".toml") or os.sep in text:
         path = Path(text)
@@ -76,14 +77,15 @@ def _locate(name_or_path: str | os.PathLike[str]) -> Traversable:
             raise FileNotFoundError(
                 f"`name_or_path` {text!r} is no file; give a problem's name or a TOML file"
             )
-        return path
+        return path.parent, path
     known = list_problems()
     if text not in known:
         raise ValueError(
             f"`name_or_path` {text!r} is no problem{near_matches(text, known)}; "
             f"`list_problems()` names the {len(known)} that exist"
         )
-    return problems_directory().joinpath(f"{text}.toml")
+    folder = problems_directory()
+    return folder, folder.joinpath(f"{text}.toml")
 
 
 def _parse(file: Traversable) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from refopt.arrays import BACKENDS, Array, asarray_like, dtype_name, unboxed
 from refopt.arrays import backend as backend_namespace
+from refopt.characters import Text
 from refopt.derivatives import Derivatives
 from refopt.groups import Tensor
 
@@ -82,9 +83,11 @@ class Problem:
     lanczos_start: Array
     """Start vector of Lanczos, (n,), nonzero."""
     layout: tuple[Tensor, ...] | None
-    """The tensors that theta holds, in its order, where it holds several (networks, softmax)."""
+    """The tensors that theta holds, in its order, where it holds several (networks, softmax, transformer)."""
     facts: dict[str, Any]
     """What is known (minimiser, minimum, ...): NumPy float64 arrays and Python values in every backend."""
+    text: Text | None = None
+    """Where the data are windows of a text: the text, from which `Minibatches` draws others."""
 
     @property
     def start(self) -> Array:
@@ -156,6 +159,7 @@ def load_problem(
         lanczos_start=lanczos_start,
         layout=content.built.layout,
         facts=content.facts,
+        text=content.built.text,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable
+from importlib.resources.abc import Traversable
 from typing import Any, NoReturn
 
 import numpy as np
@@ -26,10 +27,13 @@ class Table:
         values: the table.
         file: named in every refusal.
         path: dotted path of this table in the file, empty at the top.
+        folder: where the file lies, for tables that name other files.
     """
 
-    def __init__(self, values: dict[str, Any], file: str, path: str = "") -> None:
-        self._values, self.file, self._path = values, file, path
+    def __init__(
+        self, values: dict[str, Any], file: str, path: str = "", folder: Traversable | None = None
+    ) -> None:
+        self._values, self.file, self._path, self._folder = values, file, path, folder
         self._taken: set[str] = set()
 
     def refuse(self, key: str, given: str, allowed: str) -> NoReturn:
@@ -77,7 +81,7 @@ class Table:
         value = self.take(key, "be a table")
         if not isinstance(value, dict):
             self.refuse(key, f"is {_describe(value)}", "be a table")
-        return Table(value, self.file, f"{self._path}{key}.")
+        return Table(value, self.file, f"{self._path}{key}.", self._folder)
 
     def text(self, key: str, choices: Iterable[str] = ()) -> str:
         """A required string, one of `choices` if given."""
@@ -89,6 +93,18 @@ class Table:
         if choices and value not in choices:
             self.refuse(key, f"is {value!r}{near_matches(value, choices).rstrip('?')}", allowed)
         return value
+
+    def file_text(self, key: str) -> str:
+        """The content of an ASCII file beside this one, whose name a required string gives."""
+        name = self.text(key)
+        plain = name not in ("", ".", "..") and not set(name) & set("/\\:")
+        entry = self._folder.joinpath(name) if plain and self._folder is not None else None
+        if entry is None or not entry.is_file():
+            self.refuse(key, f"is {name!r}", f"name a file in the folder of {self.file}")
+        try:
+            return entry.read_bytes().decode("ascii")
+        except UnicodeDecodeError as error:
+            self.refuse(key, f"names {name!r}, whose byte {error.start} is not ASCII", "name an ASCII file")
 
     def integer(self, key: str, low: int, high: int | None = None) -> int:
         """A required integer in low .. high."""

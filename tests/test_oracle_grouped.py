@@ -15,7 +15,7 @@ from oracles.condition import inputs_of
 from oracles.grouped_checks import Torch, certificate_defect, summary_defect
 from oracles.precision import eigensystem, norm, subtract
 from oracles.problems import load
-from oracles.summary_groups import alternate, blocks, canonical, weights_biases
+from oracles.summary_groups import alternate, blocks, canonical, layers, weights_biases
 
 CASES = {case.id: case for part in (summary, grouped_newton) for case in part.cases()}
 STEP, RUN = "grouped_newton.grouped_newton_step.L3.", "grouped_newton.grouped_newton_run.L4."
@@ -52,7 +52,7 @@ def test_every_problem_that_is_not_quadratic_has_a_summary_and_a_tensor():
     wanted = {
         name
         for name, content in contents.items()
-        if content["family"] != "quadratic" and "dataset" not in content.get("data", {})
+        if content["family"] != "quadratic" and not {"dataset", "text"} & content.get("data", {}).keys()
     }
     for op in ("summary", "summary_tensor"):
         named = {case.inputs["problem"] for case in CASES.values() if case.op == op and case.level == "L1"}
@@ -145,6 +145,16 @@ def test_partitions_of_a_network_by_hand():
     assert blocks(deep, 2) == spread([0, 1, 0, 1, 2, 3, 2, 3, 4, 5])
     assert alternate(deep, 2) == spread([0, 1, 2, 3, 0, 1, 2, 3, 4, 5])
     assert blocks(deep, 3) == spread([0, 1, 0, 1, 2, 3, 4, 5, 6, 7])
+
+
+def test_partitions_of_a_transformer_by_hand():
+    # V = T + 1 = 4, d = m = 4: 16 + 12, then 4 + 4 + 4 * 16 + 4 + 4 + 16 + 4 + 16 + 4, then 4 + 4
+    single = load("transformer-156")
+    assert layers(single) == [0] * 28 + [1] * 120 + [2] * 8
+    biases = [i for i, label in enumerate(weights_biases(single)) if label]
+    offset, hidden = 28 + 4, 28 + 72 + 8 + 16
+    starts = (offset, 28 + 72 + 4, hidden, hidden + 4 + 16, 152)
+    assert biases == [*range(16, 28), *(start + k for start in starts for k in range(4))]
 
 
 # ---- tensors by hand ----

@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 from mpmath import mp, mpf
 
-from oracles import bases, build, classifiers, condition, families, krylov, problems
+from oracles import (
+    bases,
+    build,
+    classifiers,
+    condition,
+    derivative_values,
+    families,
+    krylov,
+    problems,
+    series,
+    transformer,
+)
 from oracles.precision import add, dot, eigensystem, norm, numbers
 
 FOLDER = Path(build.__file__).parent
@@ -133,6 +144,64 @@ def test_classifiers_at_zero_by_hand():
 def test_cumulants_of_a_fair_coin():
     # w = +-1 with probability 1/2: log cosh t has derivatives 0, 1, 0, -2 at 0
     assert close(classifiers.cumulants(numbers([0.0, 0.0]), numbers([1.0, -1.0]))[1:], numbers([0, 1, 0, -2]))
+
+
+def test_series_by_hand():
+    # 1/(1 - t) = 1 + t + t^2 + ..; its product with 1 - t is 1; exp(log(1 + 2t)) = 1 + 2t
+    one_less = series.Series(numbers([1, -1, 0, 0, 0]))
+    found = series.of(series.reciprocal, one_less)
+    assert close(found.c, numbers([1, 1, 1, 1, 1]))
+    assert close((found * one_less).c, numbers([1, 0, 0, 0, 0]))
+    line = series.Series(numbers([1, 2, 0, 0, 0]))
+    there = series.of(series.logarithm, line)
+    assert close(series.of(series.exponential, there).c, line.c)
+    root = series.of(series.reciprocal_root, line)
+    assert close((root * root * line).c, numbers([1, 0, 0, 0, 0]))
+
+
+def test_gelu_at_zero_by_hand():
+    # z (1 + tanh u)/2 with u = r (z + k z^3), r = sqrt(2/pi): z/2 + r z^2/2 + (k r - r^3/3) z^4/2
+    r, k = mp.sqrt(2 / mp.pi), mpf(44715) / 10**6
+    assert close(series.gelu(mpf(0)), [mpf(0), mpf(1) / 2, r, mpf(0), 12 * (k * r - r**3 / 3)])
+
+
+def test_a_transformer_by_hand():
+    # At 0 every norm is 0, so are the logits: f = log 4. With E alone (tied, 4 x 4) and positions 0, no block
+    # adds anything; the norm of the row (c, -c, 0, 0) is that row times r = 1/sqrt(c^2/2 + 10^-5).
+    problem = problems.load("transformer-156")
+    zero = [mpf(0)] * problem.n
+    assert close(problem.value(zero), mp.log(4))
+    model = transformer.Transformer(4, 1, 4, 2, 4, 1, "gelu", True, [[1, 0]])
+    c = mpf(3) / 4
+    theta = [mpf(0)] * sum(max(rows, 1) * columns for _, rows, columns in model.shapes())
+    theta[4], theta[5] = c, -c  # the row of character 1
+    logit = 2 * c * c / mp.sqrt(c * c / 2 + mpf(10) ** -5)
+    assert close(model.value(theta), mp.log(3 + mp.exp(logit)))
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "wrong"),
+    [
+        (series.Norm, "adjoint", lambda self, w, gain: [self.root * a for a in w]),
+        (transformer._Backward, "_attention", lambda self, b, kept, given: given),
+    ],
+)
+def test_the_second_derivation_sees_a_wrong_reverse_pass(monkeypatch, owner, name, wrong):
+    problem, check = problems.load("transformer-156"), derivative_values.SLOPE
+    inputs = {"problem": problem, "theta": numbers(problem.start()), "vector": numbers(problem.lanczos_start)}
+    assert abs(check.defect(inputs, derivative_values.first_and_second(inputs))) < check.bound
+    monkeypatch.setattr(owner, name, wrong)
+    assert abs(check.defect(inputs, derivative_values.first_and_second(inputs))) > 1e-3
+
+
+def test_numerical_differentiation_sees_a_wrong_slope(monkeypatch):
+    problem, check = problems.load("transformer-156"), derivative_values.TAYLOR
+    direction = numbers(problem.lanczos_start)
+    inputs = {"problem": problem, "theta": numbers(problem.start()), "direction": direction, "order": 2}
+    assert abs(check.defect(inputs, derivative_values.line(inputs))) < check.bound
+    slope_of_one = {"gelu": lambda z: [series.gelu(z)[0], mpf(1), *[mpf(0)] * 3]}
+    monkeypatch.setattr(transformer, "ACTIVATIONS", slope_of_one)
+    assert abs(check.defect(inputs, derivative_values.line(inputs))) > 1e-3
 
 
 def test_composition_by_faa_di_bruno():

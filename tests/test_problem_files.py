@@ -66,6 +66,7 @@ def zipped(folder: Path) -> Path:
 def test_problems_are_found_in_an_installation(tmp_path, layout):
     script = (
         "import refopt; from refopt.problems import load_problem, list_problems;"
+        "load_problem('characters-coriolanus');"
         "p = load_problem('rosenbrock-2'); print(refopt.__file__, len(list_problems()), p.objective(p.start))"
     )
     result = subprocess.run(
@@ -316,6 +317,57 @@ def change(name: str, old: str, new: str, folder: Path) -> Path:
             "lipschitz = [-1.0",
             "`data.lipschitz[0]` is -1.0; it must be",
         ),
+        (
+            "transformer-156",
+            "heads = 2",
+            "heads = 3",
+            "`data.heads` is 3 with width 4; it must divide the width",
+        ),
+        ("transformer-156", "hidden = 4", "hidden = 5", "a transformer of these sizes has 165 parameters"),
+        ("transformer-156", "tied = true", "tied = 1", "`data.tied` is 1; it must be true or false"),
+        ("transformer-156", '"gelu"', '"relu"', "`data.activation` is 'relu'; did you mean 'gelu'; it must"),
+        (
+            "transformer-156",
+            "[[0, 2, 1, 3]",
+            "[[0, 2, 1]",
+            "`data.tokens[0]` has 3 entries; it must be a list",
+        ),
+        (
+            "transformer-156",
+            "[3, 0, 0, 2]",
+            "[3, 0, 4, 2]",
+            "`data.tokens[1][2]` is 4; it must be an integer in 0 .. 3",
+        ),
+        (
+            "transformer-156",
+            "[3, 0, 0, 2]",
+            "[3, 0.5, 0, 2]",
+            "`data.tokens[1][1]` is 0.5; it must be an integer",
+        ),
+        (
+            "transformer-156",
+            "tokens =",
+            "windows =",
+            "`data` has none of ['tokens', 'text']; it must have one",
+        ),
+        (
+            "transformer-156",
+            "blocks = 1",
+            "blocks = 1\nwindows = 3",
+            "`data.windows` is not a known key here",
+        ),
+        (
+            "characters-coriolanus",
+            '"coriolanus.txt"',
+            '"hamlet.txt"',
+            "`data.text` is 'hamlet.txt'; it must name a file in the folder of characters-coriolanus.toml",
+        ),
+        (
+            "characters-coriolanus",
+            '"coriolanus.txt"',
+            '"../coriolanus.txt"',
+            "`data.text` is '../coriolanus.txt'; it must name a file in the folder",
+        ),
         ("digits-softmax", '"digits"', '"mnist"', "`data.dataset` is 'mnist'; it must be 'digits'"),
         (
             "digits-softmax",
@@ -329,6 +381,45 @@ def test_bad_family_data(tmp_path, name, old, new, sentence):
     with pytest.raises(ValueError) as caught:  # noqa: PT011  the sentence is compared below
         load_problem(change(name, old, new, tmp_path))
     assert sentence in str(caught.value)
+
+
+OWN_TEXT = [
+    ("abba cab\n", {}, None),
+    ("abba cad\n", {}, "`data.vocabulary` is 5; it must be 6, as the text has characters"),
+    (
+        "abba cab\n",
+        {"held_out = 3": "held_out = 2"},
+        "`data.held_out` is 2; it must be an integer of at least 3",
+    ),
+    (
+        "abba cab\n",
+        {"held_out = 3": "held_out = 7"},
+        "`data.held_out` leaves 2 for training; it must leave 3 of 9",
+    ),
+    ("abbä cab\n", {}, "`data.text` names 'own.txt', whose byte 3 is not ASCII; it must name an ASCII file"),
+]
+
+
+@pytest.mark.parametrize(("text", "changes", "sentence"), OWN_TEXT)
+def test_a_text_of_ones_own(tmp_path, text, changes, sentence):
+    source = problems_directory().joinpath("transformer-156.toml").read_text(encoding="utf-8")
+    listed = source[source.index("tokens =") : source.index("[starts]")]
+    changes = {
+        listed: 'text = "own.txt"\nheld_out = 3\nwindows = 2\n',
+        "transformer-156": "own",
+        "vocabulary = 4": "vocabulary = 5",
+        "context = 3": "context = 2",
+    } | changes
+    for old, new in changes.items():
+        source = source.replace(old, new)
+    (tmp_path / "own.toml").write_text(source)
+    (tmp_path / "own.txt").write_bytes(text.encode("utf-8"))
+    if sentence is None:  # one character more, one position less: 4 parameters each
+        assert load_problem(tmp_path / "own.toml").text.alphabet == "\n abc"
+    else:
+        with pytest.raises(ValueError) as caught:  # noqa: PT011  the sentence is compared below
+            load_problem(tmp_path / "own.toml")
+        assert sentence in str(caught.value)
 
 
 def test_a_file_that_is_not_text(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import math
 import re
@@ -361,7 +362,7 @@ def test_every_entry_is_found_in_any_order_of_its_indices(count: int, order: int
 
 
 def nonquadratic() -> list[str]:
-    return [name for name in list_problems() if not name.startswith(("quadratic", "digits"))]
+    return [name for name in list_problems() if not name.startswith(("quadratic", "digits", "characters"))]
 
 
 PROBLEM_PARTITIONS = [
@@ -387,7 +388,7 @@ def test_the_summary_is_that_of_the_tensors(name: str, kind: str) -> None:
         expected.append(tensors[3].diagonal())
     else:
         expected.append([f.along(theta, groups.restrict(u, s), 3)[3] for s in range(groups.count)])
-    scale = sizes_of_terms(problem.objective, theta, u)
+    scale = size_of_problem(name)
     for array, wanted in zip((found.value, found.g_bar, found.H_bar, third), expected, strict=True):
         require_close(array, wanted, scale)
     diagonal = f.summary(theta, u, groups, interactions=False)
@@ -395,6 +396,14 @@ def test_the_summary_is_that_of_the_tensors(name: str, kind: str) -> None:
     require_close(np.diag(diagonal.H_bar), np.diag(found.H_bar), scale)
     require_close(diagonal.third_diagonal, third, scale)
     require_close(diagonal.g_bar, found.g_bar, scale)
+
+
+@functools.cache
+def size_of_problem(name: str) -> float:
+    """`sizes_of_terms` at the start of a problem, once for all its partitions."""
+    problem = load_problem(name)
+    u = problem.derivatives.gradient(problem.start) + 0.125
+    return sizes_of_terms(problem.objective, problem.start, u)
 
 
 def sizes_of_terms(f: Callable[[Any], Any], theta: np.ndarray, u: np.ndarray) -> float:

@@ -1,10 +1,10 @@
 """The test functions from the text of problems/README.md, for libraries that differentiate by themselves.
 
 They share no code with `refopt.objectives`: bases and spectra are made here from the file's numbers, and each
-formula is written for a namespace `xp` with sum, abs, tanh, logaddexp, where and reshape (jax.numpy, torch).
+formula is written for a namespace `xp` with sum, abs, exp, tanh, logaddexp, where and reshape (jax.numpy,
+torch).
 """
 
-import functools
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-Objective = Callable[[Any], Any]
-Constant = Callable[[Any], Any]
+from refopt.adapters.network_formulas import Constant, Objective, network, softmax, transformer
 
 
 def objective(xp: Any, constant: Constant, family: str, n: int, data: Mapping[str, Any]) -> Objective:
@@ -204,45 +203,6 @@ def logistic(xp: Any, constant: Constant, n: int, data: Mapping[str, Any]) -> Ob
     return f
 
 
-def softmax(xp: Any, constant: Constant, n: int, data: Mapping[str, Any]) -> Objective:
-    """Cross-entropy of W x + b, theta = [W, b]: a network of one layer."""
-    sizes = [len(data["features"][0]), data["classes"]]
-    return network(xp, constant, n, {**data, "sizes": sizes, "activation": "tanh", "loss": "cross-entropy"})
-
-
-def network(xp: Any, constant: Constant, n: int, data: Mapping[str, Any]) -> Objective:
-    """A fully connected network; rows are samples."""
-    X, sizes, mu = constant(data["features"]), data["sizes"], data.get("decay", 0.0)
-    samples = len(data["features"])
-    if data["loss"] == "squared":
-        given = data["features"] if data["targets"] == "features" else data["targets"]
-        loss = functools.partial(_squared, xp, constant(given), samples)
-    else:
-        loss = functools.partial(_cross_entropy, xp, constant(np.eye(sizes[-1])[data["labels"]]), samples)
-
-    def f(theta: Any) -> Any:
-        a, at = X, 0
-        for layer, (inner, outer) in enumerate(itertools.pairwise(sizes)):
-            W = xp.reshape(theta[at : at + inner * outer], (outer, inner))
-            at += inner * outer
-            z = a @ W.T + theta[at : at + outer]
-            at += outer
-            last = layer == len(sizes) - 2
-            a = z if last else xp.tanh(z) if data["activation"] == "tanh" else xp.where(z > 0, z, 0 * z)
-        return loss(a) + mu / 2 * xp.sum(theta**2)
-
-    return f
-
-
-def _squared(xp: Any, targets: Any, samples: int, outputs: Any) -> Any:
-    return xp.sum((outputs - targets) ** 2) / (2 * samples)
-
-
-def _cross_entropy(xp: Any, one_hot: Any, samples: int, outputs: Any) -> Any:
-    columns = [outputs[:, c] for c in range(one_hot.shape[1])]
-    return (xp.sum(functools.reduce(xp.logaddexp, columns)) - xp.sum(one_hot * outputs)) / samples
-
-
 FAMILIES: Mapping[str, Callable[..., Objective]] = {
     family.__name__: family
     for family in (
@@ -256,5 +216,6 @@ FAMILIES: Mapping[str, Callable[..., Objective]] = {
         logistic,
         softmax,
         network,
+        transformer,
     )
 }

@@ -8,10 +8,12 @@ from faults.fosi import FOSI_FAULTS
 from faults.grouped_newton import GROUPED_FAULTS
 from faults.spectrum import SPECTRUM_FAULTS
 from faults.summary import SUMMARY_FAULTS
+from faults.transformer import TRANSFORMER_FAULTS
 from faults.validation import VALIDATION_FAULTS
 
 FAULTS = (
     *DERIVATIVE_FAULTS,
+    *TRANSFORMER_FAULTS,
     *SPECTRUM_FAULTS,
     *FIRST_ORDER_FAULTS,
     *FOSI_FAULTS,
