@@ -24,6 +24,7 @@ METHODS = {
     "summary",
     "cubic",
     "grouped_newton",
+    "sophia",
 }
 LARGEST_TOTAL = 4_500_000  # bytes: what a clone, and the wheel, should carry at most
 

@@ -24,6 +24,7 @@ from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
+from refopt.conformance.amos_operations import AmosOperations
 from refopt.conformance.given import GivenProblem
 from refopt.conformance.grouped_operations import GroupedOperations
 from refopt.conformance.ops import OPERATIONS
@@ -37,7 +38,7 @@ class Skip(Exception):
     """Raised by an adapter, most simply by `Adapter.skip`, to leave the current case out; says why."""
 
 
-class Adapter(GroupedOperations):
+class Adapter(GroupedOperations, AmosOperations):
     """Base class of adapters.
 
     Attributes:

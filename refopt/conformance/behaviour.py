@@ -16,10 +16,11 @@ from refopt.conformance.ratios import Comparison
 from refopt.conformance.vectors import Case
 
 Shape = tuple[int, ...]
-_EXACT = "steps period times refreshed state.iteration bounded status dimension"
+_EXACT = "steps period times refreshed state.iteration bounded status dimension clipped"
 EXACT = frozenset(_EXACT.split(" "))
 _POINTS = "theta_next direction gradient hvp gradient_in gradient_out newton_gradient base_direction_raw"
 VECTORS = frozenset(_POINTS.split(" "))
+RUNS = ("base_run", "fosi_run", "sophia_run")
 
 
 def judge(case: Case, name: str, expectation: Mapping[str, Any], reply: Any) -> Comparison:
@@ -124,7 +125,9 @@ def expected_shape(case: Case, quantity: str) -> Shape | None:
     if case.op in ("base_directions", "fosi_directions"):
         steps = tuple(given["thetas"]["shape"])[:1]
         return steps if quantity == "scaling" else (*steps, *n)
-    if case.op in ("base_run", "fosi_run"):
+    if case.op == "hessian_diagonal":
+        return n
+    if case.op in RUNS:
         points = (given["steps"] + 1,)
         return {"thetas": (*points, *n), "values": points, "scaling": (given["steps"],)}.get(quantity)
     return None

@@ -111,6 +111,12 @@ grouped_newton_step | problem settings groups theta curvature_problem? | eta the
     | direction g_bar H_bar third_diagonal D r learning_rates | the first step of grouped Newton
 grouped_newton_run | problem settings groups theta steps curvature_problem? | thetas
     | values learning_rates step_sizes refreshed | a free run of grouped Newton
+hessian_diagonal | problem theta estimator probes? | diagonal
+    | | the diagonal of the Hessian, exact or from given probes
+sophia_step | settings theta gradient state diagonal? | theta_next state.*
+    | direction clipped | one step of Sophia from a given state
+sophia_run | problem settings theta steps probes? | thetas
+    | values | a free run of Sophia
 """)
 
 
