@@ -2,8 +2,8 @@
 
 Verdicts: `pass`; `pass-alt`, right under a named choice that the adapter declares in its profile; `fail`;
 `skip`, the adapter does not offer the operation; `timeout`, `crash`, `protocol`, `output-limit`, how the
-exchange ended; `not-applicable`, the case is too ill-conditioned for its dtype; `oracle-error`, the expectation itself is
-faulty. Only the first two are passes.
+exchange ended; `not-applicable`, the case is too ill-conditioned for its dtype; `oracle-error`, the
+expectation itself is faulty. Only the first two are passes.
 """
 
 from collections.abc import Mapping
