@@ -84,8 +84,12 @@ def cube_root_of_half(lam: float) -> tuple[float, int]:
 
 def equilibrated(C: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """2^t C 2^t with a diagonal near 1, and t; a row with a 0 there is scaled by its largest element."""
-    diagonal, rows = exponents(C.diagonal()), exponents(np.abs(C).max(axis=1, initial=0.0))
-    t = -(np.where(diagonal > NOTHING, diagonal, np.where(rows > NOTHING, rows, 0)) // 2)
+    size = exponents(C.diagonal())
+    empty = size == NOTHING
+    if empty.any():
+        rows = exponents(np.abs(C).max(axis=1, initial=0.0))
+        size[empty] = np.where(rows > NOTHING, rows, 0)[empty]
+    t = -(size // 2)
     return np.ldexp(C, t[:, None] + t), t
 
 
