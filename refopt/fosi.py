@@ -33,13 +33,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from refopt.arrays import Array, all_finite, asarray_like, check_vector, dtype_name, namespace, to_host
+from refopt.arrays import Array, all_finite, asarray_like, check_vector, namespace, to_host
 from refopt.fosi_momentum import divided, filtered
 from refopt.fosi_settings import FosiSettings
 from refopt.fosi_tuning import curvature_inverse, rate_scaling, refresh_period, refresh_period_measured
 from refopt.hessian_diagonal import diagonal_of
 from refopt.lanczos import NonFiniteProduct
-from refopt.spectrum import Spectrum, empty_spectrum, extreme_spectrum
+from refopt.spectrum import Spectrum, empty_spectrum, extreme_spectrum, start_like
 
 __all__ = ["Fosi", "FosiState", "FosiStep", "rate_scaling", "refresh_period", "refresh_period_measured"]
 
@@ -102,7 +102,7 @@ class Fosi(FosiSettings):
         if pairs and lanczos_start is None:
             raise ValueError(f"`lanczos_start` is missing; it must be a vector of {n} elements, not all 0")
         if lanczos_start is not None:
-            lanczos_start = _start_like(theta, lanczos_start)
+            lanczos_start = start_like(theta, lanczos_start)
         empty = empty_spectrum(theta)  # line 6
         u = xp.astype(empty.eigenvalues, theta.dtype)
         velocity, base = xp.zeros_like(theta), self.base.init(theta)
@@ -218,24 +218,6 @@ class Fosi(FosiSettings):
         if self.newton_decay is not None:
             return float(self.newton_decay)
         return getattr(self.base, getattr(self.base, "memory_decay", None) or "", 0.0)
-
-
-def _start_like(theta: Array, start: Array) -> Array:
-    """The start vector in theta's dtype, where it must be finite and not zero."""
-    check_vector("lanczos_start", start, theta.shape[0])
-    xp = namespace(theta)
-    top = float(to_host(xp.max(xp.abs(start))))
-    if top > float(xp.finfo(theta.dtype).max):
-        raise ValueError(
-            f"`lanczos_start` has an element of size {top:.3g}; in {dtype_name(theta)}, as `theta` is, every "
-            "element must be finite"
-        )
-    cast = xp.astype(start, theta.dtype)
-    if not bool(to_host(xp.any(cast != 0))):
-        raise ValueError(
-            f"`lanczos_start` is zero in {dtype_name(theta)}; it must have an element that is not zero there"
-        )
-    return cast
 
 
 def _linearized(f: Any, curvature: Any, theta: Array) -> tuple[Array, Array, Any]:

@@ -22,7 +22,16 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from refopt.arrays import Array, asarray_like, check_count, check_vector, device_of, namespace
+from refopt.arrays import (
+    Array,
+    asarray_like,
+    check_count,
+    check_vector,
+    device_of,
+    dtype_name,
+    namespace,
+    to_host,
+)
 from refopt.lanczos import AsymmetricProduct, Lanczos, LanczosProcess, NonFiniteProduct, lanczos
 from refopt.orthonormal import OrthonormalRows
 
@@ -35,6 +44,7 @@ __all__ = [
     "extreme_spectrum",
     "lanczos",
     "lanczos_steps",
+    "start_like",
 ]
 
 MULTIPLICITIES = ("krylov", "full")
@@ -130,6 +140,33 @@ def extreme_spectrum(
     process = LanczosProcess(hvp, start, rows, symmetry_tolerance=symmetry_tolerance)
     process.run(n if multiplicity == "full" else wanted)
     return _ritz_pairs(process, start, largest, smallest)
+
+
+def start_like(theta: Array, start: Array) -> Array:
+    """A start vector in theta's dtype.
+
+    Args:
+        theta: the point, (n,).
+        start: the argument `lanczos_start` of a method, (n,).
+
+    Raises:
+        TypeError: when it is no real floating array.
+        ValueError: when it is of another size, or zero or not finite in theta's dtype.
+    """
+    check_vector("lanczos_start", start, theta.shape[0])
+    xp = namespace(theta)
+    top = float(to_host(xp.max(xp.abs(start))))
+    if top > float(xp.finfo(theta.dtype).max):
+        raise ValueError(
+            f"`lanczos_start` has an element of size {top:.3g}; in {dtype_name(theta)}, as `theta` is, every "
+            "element must be finite"
+        )
+    cast = xp.astype(start, theta.dtype)
+    if not bool(to_host(xp.any(cast != 0))):
+        raise ValueError(
+            f"`lanczos_start` is zero in {dtype_name(theta)}; it must have an element that is not zero there"
+        )
+    return cast
 
 
 def _check_ends(n: int, largest: int, smallest: int) -> None:
