@@ -16,6 +16,9 @@ from refopt.derivatives import Derivatives as Derivatives
 from refopt.derivatives import Linearization as Linearization
 
 if TYPE_CHECKING:
+    from refopt.amos import Amos as Amos
+    from refopt.amos import AmosState as AmosState
+    from refopt.amos import AmosStep as AmosStep
     from refopt.cubic import Certificate as Certificate
     from refopt.cubic import CubicSolution as CubicSolution
     from refopt.cubic import cubic_certificate as cubic_certificate
@@ -84,6 +87,9 @@ __all__ = [
     "FIRST_ORDER",
     "Adam",
     "AdamW",
+    "Amos",
+    "AmosState",
+    "AmosStep",
     "Certificate",
     "Cosine",
     "CubicNewton",
@@ -149,6 +155,7 @@ __all__ = [
 
 # The names above by module; a test holds the lists equal.
 _ON_DEMAND = {
+    "amos": "Amos AmosState AmosStep",
     "cubic": "Certificate CubicSolution cubic_certificate cubic_minimizer cubic_value",
     "first_order": "FIRST_ORDER Adam AdamW GradientDescent HeavyBall Nesterov RMSProp Sophia optimal_rates",
     "fosi": "Fosi FosiState FosiStep refresh_period refresh_period_measured",

@@ -138,10 +138,10 @@ class Amos(AmosSettings):
         if self.pairs and lanczos_start is None:
             raise ValueError(f"`lanczos_start` is missing; it must be a vector of {n} elements, not all 0")
         start = None if lanczos_start is None else start_like(theta, lanczos_start)
-        states = [
+        first, second = (
             own.init(theta, lanczos_start=start) if takes_start(own) else own.init(theta)
             for own in (self.first, self.second)
-        ]
+        )
         zeros = xp.zeros(0 if eigenspaces else n, dtype=xp.float64, device=device_of(theta))
         statistic = zeros if self.groups is None else asarray_like([0.0] * self.groups.count, zeros)
         mask, to_first = ((x == 0) & (self.default == "first") for x in (zeros, statistic))
@@ -150,7 +150,7 @@ class Amos(AmosSettings):
             xp.full_like(zeros, float("nan")), zeros, xp.astype(zeros, xp.int64), 0, statistic, to_first,
             mask, float(self.default == "first"),
         )  # fmt: skip
-        return AmosState(0, *states, 0, xp.zeros_like(theta), found, start)
+        return AmosState(0, first, second, 0, xp.zeros_like(theta), found, start)
 
     def step(self, f: Any, theta: Array, state: AmosState, *, curvature: Any = None) -> AmosStep:
         """One iteration of Algorithm 2; pure.
@@ -178,24 +178,26 @@ class Amos(AmosSettings):
             found = self._assigned(theta, g, measured, state)  # lines 5 to 12
             state = state._replace(hessians=state.hessians + 1, point=theta, estimate=found)
         found, owner = state.estimate, self._owner(state, theta.shape[0])
-        points, states = [], []
-        for name in ("first", "second"):  # line 14
-            asked = owner in (name, None) or self.idle == "update"
-            point, after = self._asked(name, f, source, theta, state) if asked else (theta, None)
-            points.append(point)
-            states.append(_later(getattr(state, name)) if after is None else after)
-        directions = [point - theta for point in points]
-        d, theta_next = self._combined(found, owner, theta, points, directions)  # lines 14, 15
+        one, first = self._asked("first", owner, f, source, theta, state)  # line 14
+        two, second = self._asked("second", owner, f, source, theta, state)
+        directions = (one - theta, two - theta)
+        d, theta_next = self._combined(found, owner, theta, (one, two), directions)  # line 15
         if owner is None and self.idle == "freeze" and self.granularity != "eigenspace":
-            states = self._frozen(found.mask, theta, state, states)
-        after = AmosState(t + 1, *states, state.hessians, state.point, found, state.lanczos_start)  # line 16
-        shown = (*found[: found._fields.index("mask")], found.offload)
-        return AmosStep(theta, value, g, refresh, *shown, *directions, d, theta_next, after)
+            first = _kept(found.mask, state.first, first, theta)
+            second = _kept(~found.mask, state.second, second, theta)
+        state = state._replace(iteration=t + 1, first=first, second=second)  # line 16
+        shown: Any = (*found[: found._fields.index("mask")], found.offload, *directions, d)
+        return AmosStep(theta, value, g, refresh, *(*shown, theta_next, state))
 
     def _measured(self, source: Any, theta: Array, state: AmosState) -> tuple[Any, str]:
         """Line 4: the curvatures and their spectrum, or why there are none."""
         if self.granularity != "eigenspace":
             return (source.diagonal(theta), state.estimate.spectrum), ""
+        if not source.offers(needed := "hessian" if self.dense else "linearize"):
+            raise TypeError(
+                f"`curvature` is a {source.kind} without `{needed}`; "
+                "with `granularity` 'eigenspace' it must be a Derivatives or have that method"
+            )
         try:
             if self.dense:
                 spectrum = dense_spectrum(source, theta)
@@ -262,9 +264,13 @@ class Amos(AmosSettings):
         )  # else first has what is left
         return "second" if found.offload == 0.0 and whole else None
 
-    def _asked(self, name: str, f: Any, source: Any, theta: Array, state: AmosState) -> tuple[Array, Any]:
-        """Where an optimizer goes, and its state there."""
+    def _asked(
+        self, name: str, owner: str | None, f: Any, source: Any, theta: Array, state: AmosState
+    ) -> tuple[Array, Any]:
+        """Where an optimizer goes, and its state there; an idle one stays."""
         optimizer, own = getattr(self, name), getattr(state, name)
+        if owner not in (name, None) and self.idle == "freeze":
+            return theta, _later(own)
         given = {"curvature": source} if uses(optimizer, state.iteration) else {}
         step = optimizer.step(f, theta, own, **given)
         return step.theta_next, step.state
@@ -287,11 +293,6 @@ class Amos(AmosSettings):
         else:  # what V does not span goes to the first
             d = directions[0] + xp.matmul(V, parts - c[0, :])
         return d, theta + d
-
-    def _frozen(self, mask: Array, theta: Array, state: AmosState, states: list[Any]) -> list[Any]:
-        """The states in which the memories of what an optimizer does not own stand still."""
-        first, second = states
-        return [_kept(mask, state.first, first, theta), _kept(~mask, state.second, second, theta)]
 
     def _check_state(self, state: Any) -> None:
         if not isinstance(state, AmosState):

@@ -131,19 +131,21 @@ class AmosSettings:
 
 
 @cache
-def _takes(kind: type, method: str, argument: str) -> bool:
+def _takes(kind: Any, method: str, argument: str) -> bool:
     return argument in inspect.signature(getattr(kind, method)).parameters
 
 
 def takes_start(optimizer: Any) -> bool:
     """Whether an optimizer's `init` takes a start vector of Lanczos."""
-    return _takes(type(optimizer), "init", "lanczos_start")
+    kind: Any = type(optimizer)
+    return _takes(kind, "init", "lanczos_start")
 
 
 def uses(optimizer: Any, iteration: int) -> bool:
     """Whether an optimizer's step at an iteration takes curvature."""
     due = getattr(optimizer, "refreshes_at", None)
-    return (due is None or due(iteration)) and _takes(type(optimizer), "step", "curvature")
+    kind: Any = type(optimizer)
+    return (due is None or due(iteration)) and _takes(kind, "step", "curvature")
 
 
 def _check_optimizer(name: str, optimizer: Any) -> None:

@@ -23,6 +23,15 @@ class Remembered:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._f, name)
 
+    @property
+    def kind(self) -> str:
+        """The name of the type of what is inside."""
+        return self._f.kind if isinstance(self._f, Remembered) else type(self._f).__name__
+
+    def offers(self, name: str) -> bool:
+        """Whether what is inside has a method."""
+        return self._f.offers(name) if isinstance(self._f, Remembered) else hasattr(self._f, name)
+
     def value_and_gradient(self, theta: Array) -> tuple[Array, Array]:
         """Value and gradient, from the linearization where there is one."""
         if theta is self._theta and "linearize" in self._known:

@@ -34,6 +34,29 @@ def make_fosi(settings: Mapping[str, Any], base: Mapping[str, Any]) -> Fosi:
     return fosi
 
 
+def make_amos(
+    settings: Mapping[str, Any],
+    first: Mapping[str, Any],
+    second: Mapping[str, Any],
+    groups: Any = None,
+) -> Any:
+    """Make AMOS from its settings, its two optimizers and a partition or None; raises as `make` does.
+
+    An optimizer is {"optimizer", "settings"}, first-order or a comparator, or "fosi" with its "base" besides.
+    """
+    from refopt.amos import Amos
+    from refopt.newton import COMPARATORS
+
+    values = {**settings, "groups": groups}
+    for name, given in (("first", first), ("second", second)):
+        if given["optimizer"] == "fosi":
+            values[name] = make_fosi(given["settings"], given["base"])
+        else:
+            others = {**FIRST_ORDER, **COMPARATORS, "fosi": None}
+            values[name] = make(others, given["optimizer"], given["settings"])
+    return _construct(Amos, "amos", values)
+
+
 def make_grouped(settings: Mapping[str, Any], groups: Any) -> Any:
     """Make grouped Newton from its settings and partition, a plateau being a table; raises as `make` does."""
     from refopt.grouped_newton import GroupedNewton
