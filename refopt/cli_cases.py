@@ -1,6 +1,7 @@
 """`refopt cases`, and the options that choose cases."""
 
 import argparse
+import secrets
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,6 +26,13 @@ def add(commands: Any) -> None:
     """Add the command to a parser's subcommands."""
     cases = commands.add_parser("cases", help="list the cases, or the operations an adapter may offer")
     add_selection(cases)
+    cases.add_argument(
+        "action",
+        nargs="?",
+        choices=["export"],
+        help="write the requests as JSON lines",
+    )
+    cases.add_argument("--seed", type=int, help="of an export: of its order and its ids; default: drawn")
     cases.add_argument("--operations", action="store_true", help="list the operations instead")
     cases.set_defaults(command=list_cases)
 
@@ -82,7 +90,31 @@ def list_cases(options: argparse.Namespace) -> int:
             quantities = " ".join([*operation.required, *(f"[{name}]" for name in operation.optional)])
             say(f"{operation.name}({', '.join(operation.inputs)}) -> {quantities}\n    {operation.summary}")
         return 0
-    return print_cases(selected(options)[1])
+    chosen = selected(options)[1]
+    if options.action == "export":
+        return _export(chosen, options.seed)
+    if options.seed is not None:
+        raise Usage("`--seed` is for `refopt cases export`.")
+    return print_cases(chosen)
+
+
+def _export(cases: list[Any], seed: int | None) -> int:
+    from refopt.conformance import requests
+
+    check_seed(seed)
+    seed = secrets.randbelow(requests.SEEDS) if seed is None else seed
+    sys.stdout.flush()
+    for line in requests.export(cases, seed):
+        sys.stdout.buffer.write(line)
+    return 0
+
+
+def check_seed(seed: int | None) -> None:
+    """Refuse a seed that no id can carry."""
+    from refopt.conformance.requests import SEEDS
+
+    if seed is not None and not 0 <= seed < SEEDS:
+        raise Usage(f"`--seed` is {seed}; it must be at least 0 and below {SEEDS}.")
 
 
 def print_cases(cases: Iterable[Any]) -> int:

@@ -1,78 +1,71 @@
 """`refopt verify`: run the cases against an adapter, print the report, write it where asked."""
 
 import argparse
+import contextlib
 import json
+import secrets
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from refopt.arrays import BACKENDS
+from refopt import cli_ways
 from refopt.cli_cases import add_selection, print_cases, selected
 from refopt.cli_common import INTERRUPTED, Usage, check_writable, say, silence
 
 
 def add(commands: Any) -> None:
     """Add the command to a parser's subcommands."""
-    from refopt.conformance.runner import DEADLINE
-
     verify = commands.add_parser("verify", help="check an implementation against the oracle's values")
-    verify.add_argument(
-        "--adapter",
-        default="reference",
-        help="pkg.mod:Class, file.py:Class or a short name; default: refopt itself",
-    )
+    cli_ways.add(verify)
     add_selection(verify)
     verify.add_argument("--list", action="store_true", help="list the chosen cases and run nothing")
     verify.add_argument("--json", metavar="PATH", help="write the report as JSON; - is stdout")
-    verify.add_argument("--backend", choices=BACKENDS, help="array library of refopt's own adapter")
-    verify.add_argument("--deadline", type=float, default=DEADLINE, metavar="S", help="seconds for one case")
-    verify.add_argument("--in-process", action="store_true", help="no process of its own, no deadline")
-    verify.add_argument("--seed", type=int, help="shuffle the cases")
     verify.set_defaults(command=verify_command)
 
 
 def verify_command(options: argparse.Namespace) -> int:
     """`refopt verify`."""
-    from refopt.adapters import AVAILABLE
-    from refopt.conformance import loading
+    from refopt.conformance.answers import UnusableAnswers
+    from refopt.conformance.loading import UnknownAdapter
     from refopt.conformance.report import EXIT_NOT_STARTED
-    from refopt.conformance.runner import DEADLINE, NoSuchAdapter, NotStarted
-    from refopt.conformance.verify import verify
+    from refopt.conformance.runner import NoSuchAdapter, NotStarted
+    from refopt.conformance.verify import judge
 
-    if not 0 < options.deadline < float("inf"):
-        raise Usage(f"`--deadline` is {options.deadline:g}; it must be positive and finite.")
+    cli_ways.check_options(options)
     vectors, cases = selected(options)
     if options.list:
         return print_cases(cases)
     if options.json != "-":
         check_writable("--json", options.json)
-    repeat = ["--backend", options.backend] if options.backend else []
-    repeat += ["--vectors", str(options.vectors)] if options.vectors else []
-    repeat += [f"--deadline={options.deadline:g}"] if options.deadline != DEADLINE else []
-    repeat += ["--in-process"] if options.in_process else []
+    subject = cli_ways.subject(options)
+    seed = secrets.randbelow(2**32) if options.seed is None else options.seed
     try:
-        with _progress(len(cases)) as progress:
-            report = verify(
-                AVAILABLE.get(options.adapter, options.adapter),
+        with _stopped_by_signals(), _progress(len(cases)) as progress:
+            if options.answers is not None:
+                asking, cases = cli_ways.answers(options, cases, vectors.cases)
+                seed = asking.seed
+            else:
+                asking = cli_ways.runner(options, seed)
+            report = judge(
+                asking,
                 cases,
+                subject,
                 digest=vectors.digest,
-                backend=options.backend,
-                deadline=options.deadline,
-                in_process=options.in_process,
-                seed=options.seed,
+                seed=seed,
                 progress=progress,
-                spec=options.adapter,
-                options=repeat,
                 choices=None if options.vectors else vectors.choices,
             )
-    except (loading.UnknownAdapter, NoSuchAdapter) as error:
-        known = f" Known names: {', '.join(AVAILABLE)}." if ":" not in options.adapter else ""
-        raise Usage(f"{error}{known}{loading.suggestion(options.adapter, list(AVAILABLE))}") from None
+    except UnusableAnswers as error:
+        raise Usage(f"`--answers` is {options.answers}: {error}") from None
+    except (UnknownAdapter, NoSuchAdapter) as error:
+        raise Usage(f"{error}{cli_ways.known_names(options)}") from None
     except NotStarted as error:
-        missing = options.adapter in AVAILABLE and "ModuleNotFoundError" in str(error)
+        missing = options.adapter in cli_ways.short_names() and "ModuleNotFoundError" in str(error)
         install = "; install refopt[peers]" if missing else ""
-        say(f"refopt: the adapter {options.adapter} did not start: {error}{install}", sys.stderr)
+        say(f"refopt: the adapter {subject.spec} did not start: {error}{install}", sys.stderr)
         return EXIT_NOT_STARTED
     status = INTERRUPTED if report.interrupted else report.exit_status
     try:
@@ -81,6 +74,24 @@ def verify_command(options: argparse.Namespace) -> int:
     except (BrokenPipeError, SystemExit):  # rich turns the first into the second; the verdict stands
         silence()
     return status
+
+
+@contextlib.contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Let the signals that end a job stop the run as Ctrl-C does: with its report, and no process left."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    names = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")]
+    ours = threading.current_thread() is threading.main_thread()
+    numbers = [number for number in names if ours and number is not None]
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _progress:

@@ -230,11 +230,11 @@ def test_errors_are_deliberate_or_accidental(tmp_path, line, status):
 
 SCRIPT = """
 import sys, json
-sys.stdin.readline()
-hello = dict(id=1, status="ok", name="n", version="v", language="x", capabilities=["refresh_period"],
-             profile={}, dtypes=["float64"])
+hello = dict(id=json.loads(sys.stdin.readline())["id"], protocol="refopt-wire/1", name="n",
+             capabilities=["refresh_period"], dtypes=["float64"])
 print(json.dumps(hello), flush=True)
 line = sys.stdin.readline()
+def say(text): print(text.replace("ID", json.dumps(json.loads(line)["id"])), flush=True)
 """
 
 
@@ -242,12 +242,12 @@ line = sys.stdin.readline()
     ("program", "status", "word"),
     [
         ("print('banner', flush=True)", "protocol", "not JSON"),
-        ('print(\'{"id": 2, "status": "ok", "out": {"period": NaN}}\', flush=True)', "protocol", "NaN"),
+        ('say(\'{\"id\": ID, "status": "ok", "out": {"period": NaN}}\')', "protocol", "NaN"),
         ('print(\'{"id": 7, "status": "ok", "out": {"period": 800}}\', flush=True)', "protocol", "id"),
-        ('print(\'{"id": 2, "id": 2, "status": "ok"}\', flush=True)', "protocol", "twice"),
-        ('print(\'{"id": 2, "status": "fine"}\', flush=True)', "protocol", "status"),
-        ('print(\'{"id": 2, "status": "ok", "out": [800]}\', flush=True)', "protocol", "object"),
-        ('print(\'{"id": 2, "status": "ok", "out": {"x": {"f64": [1]}}}\', flush=True)', "protocol", "shape"),
+        ('say(\'{\"id\": ID, \"id\": ID, "status": "ok"}\')', "protocol", "twice"),
+        ('say(\'{\"id\": ID, "status": "fine"}\')', "protocol", "status"),
+        ('say(\'{\"id\": ID, "status": "ok", "out": [800]}\')', "protocol", "object"),
+        ('say(\'{\"id\": ID, "status": "ok", "out": {"x": {"f64": [1]}}}\')', "protocol", "shape"),
         ("sys.stdout.buffer.write(b'\\xff\\n'); sys.stdout.flush()", "protocol", "UTF-8"),
         ("sys.stdout.write('['); sys.stdout.flush()", "protocol", "cut off"),
         ("", "crash", "status 0"),

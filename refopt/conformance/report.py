@@ -34,6 +34,7 @@ class Report:
         scores: verdicts in the order of the run.
         seconds: how long the run took.
         interrupted: whether the user stopped it.
+        way: the option that named the adapter.
     """
 
     hello: Hello
@@ -45,6 +46,7 @@ class Report:
     scores: list[Score] = field(default_factory=list)
     seconds: float = 0.0
     interrupted: bool = False
+    way: str = "--adapter"
 
     @property
     def counts(self) -> Counter[str]:
@@ -76,7 +78,7 @@ class Report:
 
     def reproduction(self, score: Score) -> str:
         """Return the command that runs one case again."""
-        words = ["refopt", "verify", "--adapter", self.adapter, *self.options, "--only", score.case.id]
+        words = ["refopt", "verify", self.way, self.adapter, *self.options, "--only", score.case.id]
         return shlex.join(words)
 
 

@@ -9,7 +9,7 @@ expectation itself is faulty. Only the first two are passes.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from refopt.conformance import behaviour, comparison, ratios
+from refopt.conformance import behaviour, comparison, evaluations, ratios
 from refopt.conformance.ops import OPERATIONS, WIDE
 from refopt.conformance.ratios import Comparison
 from refopt.conformance.vectors import Case
@@ -119,6 +119,8 @@ def score(case: Case, reply: Reply, profile: Mapping[str, Any]) -> Score:
         Exception
     ) as error:  # a faulty expectation must not end the run, nor count for or against the adapter
         found = Score(case, "oracle-error", reason=f"{type(error).__name__}: {error}")
+    if found.verdict in PASSES and (surplus := evaluations.problem_with(case, reply.out, reply.evaluations)):
+        found = found._replace(verdict="fail", reason=surplus)
     return found._replace(seconds=reply.seconds, evaluations=reply.evaluations)
 
 

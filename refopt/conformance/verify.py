@@ -1,16 +1,35 @@
-"""Verifies an adapter: from a spec and a choice of cases to a report."""
+"""Verifies an implementation: from what the user names and a choice of cases to a report."""
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-from refopt.conformance import diagnosis, loading, runner, transport
+from refopt.conformance import diagnosis, loading, requests, runner, transport
+from refopt.conformance.answers import Answers
 from refopt.conformance.report import Report
+from refopt.conformance.runner import Runner
 from refopt.conformance.scoring import Score
 from refopt.conformance.transport import Connection
 from refopt.conformance.vectors import Case
 
 
-def connector(adapter: str, backend: str | None, in_process: bool) -> Callable[[], Connection]:
+class Subject(NamedTuple):
+    """What is verified, as the user wrote it, for sentences and reproduction commands.
+
+    Attributes:
+        way: the option, "--adapter", "--command" or "--answers".
+        spec: its value.
+        options: further options that change how it is run.
+    """
+
+    way: str
+    spec: str
+    options: Sequence[str] = ()
+
+
+def connector(
+    adapter: str, backend: str | None, in_process: bool, memory: int | None = None
+) -> Callable[[], Connection]:
     """Return what opens a connection to a Python adapter.
 
     Raises:
@@ -20,7 +39,7 @@ def connector(adapter: str, backend: str | None, in_process: bool) -> Callable[[
     if in_process:
         return lambda: transport.InProcess(adapter, backend)
     argv = transport.python_worker(adapter, backend)
-    return lambda: transport.Subprocess(argv)
+    return lambda: transport.Subprocess(argv, memory)
 
 
 def verify(
@@ -37,7 +56,7 @@ def verify(
     options: Sequence[str] = (),
     choices: Collection[str] | None = None,
 ) -> Report:
-    """Run cases against an adapter and judge each answer.
+    """Run cases against a Python adapter and judge each answer.
 
     Args:
         adapter: "package.module:Class" or "file.py:Class".
@@ -59,23 +78,71 @@ def verify(
         UnknownAdapter: the spec names no module or file, or the profile a choice that there is not.
         NotStarted: the adapter did not start.
     """
-    asking = runner.Runner(connector(adapter, backend, in_process), deadline)
+    connect = connector(adapter, backend, in_process)
+    asking = Runner(connect, deadline, seed=seed or 0)
+    subject = Subject("--adapter", spec or adapter, options)
+    return judge(asking, cases, subject, digest=digest, seed=seed, progress=progress, choices=choices)
+
+
+def judge(
+    asking: Runner | Answers,
+    cases: Sequence[Case],
+    subject: Subject,
+    *,
+    digest: str = "",
+    seed: int | None = None,
+    progress: Callable[[Score], None] = lambda score: None,
+    choices: Collection[str] | None = None,
+) -> Report:
+    """Put cases to something that answers them and judge each answer.
+
+    Args:
+        asking: what answers: a runner with its process, or a file of answers; it is closed at the end.
+        cases: what to ask.
+        subject: what is verified.
+        digest: root digest of the vectors, for the report.
+        seed: shuffle the cases with this seed, which is also that of the ids; None keeps their order.
+        progress: called after each case.
+        choices: names that the profile may hold; None allows any.
+
+    Returns:
+        The report; a KeyboardInterrupt ends it early with `interrupted` set.
+
+    Raises:
+        UnknownAdapter: the profile names a choice that there is not.
+    """
     if choices is not None:
         try:
-            loading.check_profile(asking.hello.profile, choices, spec or adapter)
+            loading.check_profile(asking.hello.profile, choices, subject.spec)
         except loading.UnknownAdapter:
             asking.close()
             raise
-    report = Report(asking.hello, spec or adapter, digest, len(cases), options, seed)
+    report = Report(asking.hello, subject.spec, digest, len(cases), subject.options, seed, way=subject.way)
     begin = time.perf_counter()
     try:
-        for score in runner.run(asking, runner.order(cases, seed)):
+        for score in _scores(asking, requests.order(cases, seed)):
             report.scores.append(score)
             progress(score)
     except KeyboardInterrupt:
         report.interrupted = True
     finally:
         asking.close()
-    report.scores = diagnosis.narrowed(report.scores)
+    strays = _without_hello(asking.strays, report.scores, seed or 0)
+    charged = [runner.charged(score, strays, seed or 0) for score in report.scores]
+    report.scores = diagnosis.narrowed(charged)
     report.seconds = time.perf_counter() - begin
     return report
+
+
+def _scores(asking: Runner | Answers, cases: Sequence[Case]) -> Iterator[Score]:
+    return map(asking.score, cases) if isinstance(asking, Answers) else runner.run(asking, cases)
+
+
+def _without_hello(strays: Mapping[str, str], scores: Sequence[Score], seed: int) -> dict[str, str]:
+    """Charge what followed the introduction to the first case that was asked."""
+    known = {requests.token(seed, score.case.id) for score in scores}
+    asked = [score.case.id for score in scores if score.verdict != "skip"]
+    other = [reason for identifier, reason in strays.items() if identifier not in known]
+    if other and asked:
+        return {requests.token(seed, asked[0]): f"follows an introduction that {other[0]}", **strays}
+    return dict(strays)

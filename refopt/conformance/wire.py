@@ -17,6 +17,8 @@ PROTOCOL = "refopt-wire/1"
 FLOATS = ("float64", "float32")
 NON_FINITE = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
 PLAIN = (bool, int, str, type(None))
+KINDS = "biuf"  # of dtypes that a message may name; "U100000000" would allocate, not compare
+LONGEST_DTYPE = 20
 
 
 class Unfit(NamedTuple):
@@ -88,8 +90,10 @@ def _decode_array(value: Mapping[str, Any], dtype: str) -> Any:
     name = value.get("dtype", dtype)
     entries = value.get("f64", value.get("plain"))
     if entries is None:
-        return Unfit(str(name))
+        return Unfit(str(name)[:LONGEST_DTYPE])
     try:
+        if np.dtype(name).kind not in KINDS:
+            raise TypeError(f"{str(name)[:LONGEST_DTYPE]!r} holds no numbers")
         shape = tuple(int(extent) for extent in value["shape"])
         array = np.array([float(x) for x in entries] if "f64" in value else entries, dtype=name).reshape(
             shape
@@ -120,6 +124,10 @@ def read(line: bytes) -> dict[str, Any]:
         raise MalformedMessage("the line is nested too deeply.") from None
     except json.JSONDecodeError as error:
         raise MalformedMessage(f"the line is not JSON: {error}.") from None
+    except MalformedMessage:
+        raise
+    except ValueError as error:  # an integer of more digits than Python reads
+        raise MalformedMessage(f"the line holds a number that cannot be read: {error}.") from None
     if not isinstance(message, dict):
         raise MalformedMessage(f"the line is a JSON {type(message).__name__}, an object is expected.")
     return message

@@ -9,6 +9,7 @@ import functools
 import inspect
 import os
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -62,11 +63,20 @@ def answer(adapter: Adapter, request: Mapping[str, Any]) -> dict[str, Any]:
                 inputs[name] = given_problem(inputs[name], request["dtype"])
     except Exception as error:  # not the adapter's doing, so never a refusal of bad input
         return {"status": "unprepared", "message": f"the inputs cannot be prepared: {first_line(error)}"}
-    operation = getattr(adapter, request["op"])
+    given = [inputs[name] for name in ("problem", "curvature_problem") if name in inputs]
+    for problem in given:
+        problem.evaluations.clear()
+    reply = _call(adapter, request["op"], inputs)
+    counts: Counter[str] = sum((problem.evaluations for problem in given), Counter())
+    return {**reply, "evaluations": dict(counts)} if counts else reply
+
+
+def _call(adapter: Adapter, op: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    operation = getattr(adapter, op)
     try:
         inspect.signature(operation).bind(**inputs)
     except (TypeError, ValueError) as error:  # a method that cannot be called at all refuses nothing
-        message = f"`{request['op']}` cannot take its inputs: {first_line(error)}"
+        message = f"`{op}` cannot take its inputs: {first_line(error)}"
         return {"status": "exception", "message": message}
     try:
         out = operation(**inputs)
@@ -76,12 +86,12 @@ def answer(adapter: Adapter, request: Mapping[str, Any]) -> dict[str, Any]:
         deliberate = isinstance(error, DELIBERATE) and not isinstance(error, ACCIDENTAL)
         return {"status": "refused" if deliberate else "exception", "message": first_line(error)}
     if not isinstance(out, Mapping):
-        message = f"`{request['op']}` returned {type(out).__name__}, a dictionary is expected."
+        message = f"`{op}` returned {type(out).__name__}, a dictionary is expected."
         return {"status": "exception", "message": message}
     try:
         return {"status": "ok", "out": wire.encode(flatten(out))}
     except Exception as error:  # of an answer, so no refusal of the input
-        message = f"the answer of `{request['op']}` cannot be sent: {first_line(error)}"
+        message = f"the answer of `{op}` cannot be sent: {first_line(error)}"
         return {"status": "exception", "message": message}
 
 
