@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from refopt import __version__, cli_cases, cli_run, cli_verify
+from refopt import __version__, cli_cases, cli_init, cli_run, cli_verify
 from refopt.cli_common import INTERRUPTED, Usage, say, silence
 
 
@@ -51,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     problems = commands.add_parser("problems", help="list the test problems")
     problems.set_defaults(command=list_problems)
     cli_run.add(commands)
+    cli_init.add(commands)
     return top
 
 

@@ -122,14 +122,12 @@ class Answers:
     def score(self, case: Case) -> Score:
         """Return the verdict on the answer to a case, or on its absence."""
         assert self.seed is not None, "there are answers"
-        found = self._scores.get(requests.token(self.seed, case.id))
-        if found is not None:
-            return found
         if case.op not in self.hello.capabilities:
             return Score(case, "skip", reason=f"the adapter has no operation {case.op}.")
         if case.dtype not in self.hello.dtypes:
             return Score(case, "skip", reason=f"the adapter does not declare the dtype {case.dtype}.")
-        return Score(case, "crash", reason="the file holds no answer to the case.")
+        missing = Score(case, "crash", reason="the file holds no answer to the case.")
+        return self._scores.get(requests.token(self.seed, case.id), missing)
 
     def close(self) -> None:
         """Do nothing: the file has been read."""

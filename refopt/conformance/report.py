@@ -164,7 +164,7 @@ def draw(report: Report, console: Any) -> None:
     hello = report.hello
     console.print(f"[bold]{escape(hello.name)}[/] {escape(hello.version)}, {escape(hello.language)}")
     profile = ", ".join(f"{key}={value}" for key, value in hello.profile.items()) or "default"
-    console.print(f"profile {escape(profile)}; vectors {report.digest[:12]}")
+    console.print(f"profile {escape(profile)}; vectors {report.digest[:12]}{_seed(report)}")
     table = Table()
     for title in (
         "method",
@@ -194,6 +194,10 @@ def draw(report: Report, console: Any) -> None:
         console.print(escape(line), highlight=False)
     stopped = "[bold]stopped by the user[/]: " if report.interrupted else ""
     console.print(f"{stopped}[bold {'green' if report.exit_status == 0 else 'red'}]{report.headline()}[/]")
+
+
+def _seed(report: Report) -> str:
+    return "" if report.seed is None else f"; seed {report.seed}"
 
 
 def skip_lines(report: Report) -> list[str]:
