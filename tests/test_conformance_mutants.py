@@ -223,7 +223,7 @@ MUTANTS = [
            plain(on_scoring.test_one_failure_among_passes_decides_and_the_status_is_no_count)),
     Mutant("skips missing in the headline", "report", "shown = [*_ALWAYS, ", "shown = [*_ALWAYS[:3]] or [",
            plain(on_scoring.test_counts_show_skips_in_the_headline)),
-    Mutant("ids not checked", "transport", 'if reply.get("id") != identifier', "if False", wrong_id),
+    Mutant("ids not checked", "transport", "if found == identifier:", "if True:", wrong_id),
     Mutant("division by zero is a refusal", "worker", "ACCIDENTAL = (ZeroDivisionError, ", "ACCIDENTAL = (",
            accidental_errors),
     Mutant("restarts without end", "runner", "RESTARTS = 3", "RESTARTS = 10**9",
