@@ -7,7 +7,6 @@ from typing import NamedTuple
 from refopt.conformance import diagnosis, loading, requests, runner, transport
 from refopt.conformance.answers import Answers
 from refopt.conformance.report import Report
-from refopt.conformance.runner import Runner
 from refopt.conformance.scoring import Score
 from refopt.conformance.transport import Connection
 from refopt.conformance.vectors import Case
@@ -79,13 +78,13 @@ def verify(
         NotStarted: the adapter did not start.
     """
     connect = connector(adapter, backend, in_process)
-    asking = Runner(connect, deadline, seed=seed or 0)
+    asking = runner.Runner(connect, deadline, seed=seed or 0)
     subject = Subject("--adapter", spec or adapter, options)
     return judge(asking, cases, subject, digest=digest, seed=seed, progress=progress, choices=choices)
 
 
 def judge(
-    asking: Runner | Answers,
+    asking: runner.Runner | Answers,
     cases: Sequence[Case],
     subject: Subject,
     *,
@@ -134,7 +133,7 @@ def judge(
     return report
 
 
-def _scores(asking: Runner | Answers, cases: Sequence[Case]) -> Iterator[Score]:
+def _scores(asking: runner.Runner | Answers, cases: Sequence[Case]) -> Iterator[Score]:
     return map(asking.score, cases) if isinstance(asking, Answers) else runner.run(asking, cases)
 
 
