@@ -14,7 +14,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
-from refopt.arrays import Array, check_count, check_positive, check_real_vector, check_vector, dtype_name
+from refopt.arrays import (
+    Array,
+    check_count,
+    check_nonnegative,
+    check_positive,
+    check_real_vector,
+    check_vector,
+    dtype_name,
+)
 from refopt.lanczos import NonFiniteProduct
 from refopt.recording import Evaluations, Recorder, Rules, Run, counted, progress_bar
 from refopt.trace import NonFinite, NoStep, Outcome, Trace
@@ -170,6 +178,7 @@ def minimize(
     gradient_tolerance: float | None = None,
     value_target: float | None = None,
     step_tolerance: float | None = None,
+    promise_tolerance: float | None = None,
     time_limit: float | None = None,
     callback: Callable[[Any], Any] | None = None,
     progress: bool = False,
@@ -190,6 +199,8 @@ def minimize(
         gradient_tolerance: stop at a point with max|gradient| at most this, positive.
         value_target: stop at a point with a value at most this.
         step_tolerance: stop after a step with max|theta_next - theta| at most this, positive.
+        promise_tolerance: stop at a point where the decrease that the step promises is at most this, at least
+            0; for methods with a `promise` (ELMO), which is 0 at second-order critical points.
         time_limit: stop after the step that ends later than this many seconds from the start, positive.
         callback: called with each step made; a true answer stops the run.
         progress: show a progress bar on the terminal.
@@ -209,6 +220,8 @@ def minimize(
     for name, limit in limits.items():
         if limit is not None:
             check_positive(name, limit)
+    if promise_tolerance is not None:
+        check_nonnegative("promise_tolerance", promise_tolerance)
     _check_target(value_target)
     if not (callback is None or callable(callback)):
         raise TypeError(f"`callback` is a {type(callback).__name__}; it must be a function of a step")
@@ -216,7 +229,9 @@ def minimize(
     check_vector("theta", theta)
     check_optimizer(optimizer)
     deadline = math.inf if time_limit is None else time.monotonic() + time_limit
-    rules = Rules(max_steps, gradient_tolerance, value_target, step_tolerance, deadline, callback)
+    rules = Rules(
+        max_steps, gradient_tolerance, value_target, step_tolerance, deadline, callback, promise_tolerance
+    )
     counts = Evaluations()
     state = _checked_state(optimizer, theta, state)
     run = Run(theta, state, Recorder(names, counts))

@@ -172,13 +172,24 @@ class Rules(NamedTuple):
     step_tolerance: float | None
     deadline: float
     callback: Callable[[Any], Any] | None
+    promise_tolerance: float | None = None
 
-    def before(self, value: float, gradient_norm: float) -> Outcome | None:
-        """What ends the run at a point, before its step is made."""
+    def before(self, step: Any, value: float, gradient_norm: float) -> Outcome | None:
+        """What ends the run at a point, before its step is made.
+
+        Raises:
+            TypeError: when the step promises nothing and there is a tolerance for it.
+        """
         if self.gradient_tolerance is not None and gradient_norm <= self.gradient_tolerance:
             return Outcome.GRADIENT_SMALL
         if self.value_target is not None and value <= self.value_target:
             return Outcome.VALUE_REACHED
+        if self.promise_tolerance is not None:
+            if not hasattr(step, "promise"):
+                given = f"a {type(step).__name__} has no `promise`"
+                raise TypeError(f"`promise_tolerance` was given, but {given}; it must be None")
+            if step.promise <= self.promise_tolerance:
+                return Outcome.PROMISE_SMALL
         return None
 
     def after(self, step: Any, made: int) -> Outcome | None:
@@ -211,7 +222,7 @@ class Run:
             which = "gradient" if math.isfinite(value) else "value"
             return self.end(Outcome.DIVERGED, f"At iteration {t} the {which} is not finite.")
         self.recorder.add(t, step)
-        if outcome := rules.before(value, gradient_norm):
+        if outcome := rules.before(step, value, gradient_norm):
             return self.end(outcome)
         if not math.isfinite(largest(step.theta_next)):
             return self.end(Outcome.DIVERGED, f"At iteration {t} the next point is not finite.")

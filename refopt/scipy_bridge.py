@@ -17,7 +17,7 @@ from refopt.iterate import check_optimizer, minimize
 from refopt.recording import Counted, Evaluations
 from refopt.trace import Outcome
 
-OPTIONS = ("maxiter", "gtol", "xtol", "ftarget", "tol", "disp", "record")
+OPTIONS = ("maxiter", "gtol", "xtol", "ftarget", "ptol", "tol", "disp", "record")
 
 
 def scipy_method(optimizer: Any) -> Callable[..., Any]:
@@ -27,8 +27,8 @@ def scipy_method(optimizer: Any) -> Callable[..., Any]:
     without `jac`, `fun` is differentiated by autograd and must be written in the dialect of `Derivatives`.
     `callback(xk)` or `callback(intermediate_result)` is called after each step and stops the run by a true
     answer or StopIteration. `tol` is `gtol`. Options: "maxiter" (1000), "gtol" (1e-5, on max|gradient|),
-    "xtol" (on max|step|), "ftarget" (on the value), "disp" (a progress bar), "record" (as in `minimize`), and
-    whatever `optimizer.init` asks for, such as FOSI's "lanczos_start".
+    "xtol" (on max|step|), "ftarget" (on the value), "ptol" (on what the step promises), "disp" (a progress
+    bar), "record" (as in `minimize`), and whatever `optimizer.init` asks for, such as FOSI's "lanczos_start".
 
     Args:
         optimizer: an `Optimizer`.
@@ -72,6 +72,7 @@ def scipy_method(optimizer: Any) -> Callable[..., Any]:
             gradient_tolerance=options.get("gtol", options.get("tol", 1e-5)),
             step_tolerance=options.get("xtol"),
             value_target=options.get("ftarget"),
+            promise_tolerance=options.get("ptol"),
             callback=None if callback is None else _callback(callback),
             progress=bool(options.get("disp", False)),
             record=options.get("record", ("value", "gradient_norm")),

@@ -37,6 +37,7 @@ class Outcome(Enum):
     GRADIENT_SMALL = "The gradient is within the tolerance."
     VALUE_REACHED = "The value reached the target."
     STEP_SMALL = "The step is within the tolerance."
+    PROMISE_SMALL = "The decrease that the model promises is within the tolerance."
     MAX_STEPS = "The allowed number of steps was made."
     TIME_LIMIT = "The time limit was reached."
     CALLBACK = "The callback asked to stop."
@@ -47,7 +48,12 @@ class Outcome(Enum):
     @property
     def success(self) -> bool:
         """Whether a tolerance or target was met."""
-        return self in (Outcome.GRADIENT_SMALL, Outcome.VALUE_REACHED, Outcome.STEP_SMALL)
+        return self in (
+            Outcome.GRADIENT_SMALL,
+            Outcome.VALUE_REACHED,
+            Outcome.STEP_SMALL,
+            Outcome.PROMISE_SMALL,
+        )
 
 
 @dataclass(frozen=True, repr=False)

@@ -1,0 +1,154 @@
+"""LIPSCHITZ oracles of ELMO: where the constants L_i of the eigenpairs come from.
+
+Algorithm 1 takes LIPSCHITZ as an argument. An oracle is an object with
+
+    init(theta) -> state                                                  before the first step
+    at(f, theta, value, gradient, spectrum, state) -> LipschitzEstimate   once per step, pure
+
+where the state is a named tuple of arrays and numbers, so that a run can be resumed. The L_i are in the order
+of the spectrum; numbers that an oracle keeps between steps follow the eigenvectors (`match_eigenvectors`),
+not the order of the eigenvalues.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from refopt.arrays import (
+    Array,
+    asarray_like,
+    check_finite,
+    check_fraction,
+    check_nonnegative,
+    namespace,
+)
+from refopt.spectrum import Spectrum
+
+__all__ = ["ConstantLipschitz", "ExactLipschitz", "LipschitzEstimate", "NoState"]
+
+LOG_COSH = 4.0 / (3.0 * math.sqrt(3.0))
+"""The largest third derivative of log cosh, where tanh^2 = 1/3."""
+
+
+class LipschitzEstimate(NamedTuple):
+    """What a LIPSCHITZ oracle answers."""
+
+    lipschitz: Array  # L_i, (k,) float64
+    state: Any  # the oracle's next state
+
+
+class NoState(NamedTuple):
+    """The state of an oracle that remembers nothing."""
+
+
+@dataclass(frozen=True)
+class ConstantLipschitz:
+    """The same L at every point: one for all eigenpairs, or one for each in the order of the spectrum.
+
+    Attributes:
+        value: L, at least 0; or a sequence of such numbers, as many as there are eigenpairs.
+    """
+
+    value: float | Sequence[float]
+
+    def __post_init__(self) -> None:
+        if isinstance(self.value, Sequence) and not isinstance(self.value, str):
+            for i, x in enumerate(self.value):
+                check_nonnegative(f"value[{i}]", x)
+            object.__setattr__(self, "value", tuple(float(x) for x in self.value))
+        else:
+            check_nonnegative("value", self.value)
+            object.__setattr__(self, "value", float(self.value))
+
+    def init(self, theta: Array) -> NoState:
+        """Nothing is remembered."""
+        return NoState()
+
+    def at(
+        self, f: Any, theta: Array, value: Any, gradient: Array, spectrum: Spectrum, state: NoState
+    ) -> LipschitzEstimate:
+        """L for each eigenpair."""
+        lam = spectrum.eigenvalues
+        L = self.value if isinstance(self.value, tuple) else [self.value] * lam.shape[0]
+        return LipschitzEstimate(asarray_like(L, lam), state)
+
+
+@dataclass(frozen=True, eq=False)
+class ExactLipschitz:
+    """The L of f = sum_i F_i(u_i'theta), each F_i'' with the constant L_i: the matched class of Lemma 3.1.
+
+    An eigenvector is one of the axes u_i where its eigenvalue is simple; inside a repeated one it may be any
+    combination, and gets the largest L_i of the axes that it is not orthogonal to.
+
+    Attributes:
+        axes: u_i as orthonormal rows, (n, n), of the library of theta; None is the identity.
+        constants: L_i, (n,), each at least 0.
+        tolerance: |u_i'v| up to which they count as orthogonal, in [0, 1); None is eps^(2/5) of v's dtype.
+    """
+
+    axes: Array | None
+    constants: Array
+    tolerance: float | None = None
+
+    def __post_init__(self) -> None:
+        if not hasattr(self.constants, "shape") or len(self.constants.shape) != 1:
+            raise TypeError(f"`constants` is {self.constants!r}; it must be an array of n numbers")
+        check_finite("constants", self.constants)
+        if bool(namespace(self.constants).any(self.constants < 0)):
+            raise ValueError("`constants` holds a negative number; every one must be at least 0")
+        n = self.constants.shape[0]
+        if self.axes is not None and tuple(self.axes.shape) != (n, n):
+            raise ValueError(
+                f"`axes` has shape {tuple(self.axes.shape)}; it must be ({n}, {n}), as `constants`"
+            )
+        if self.tolerance is not None:
+            check_fraction("tolerance", self.tolerance)
+
+    @classmethod
+    def of(cls, problem: Any) -> ExactLipschitz:
+        """The constants of a `Problem` whose family is `quadratic`, `matched_cubic` or `log_cosh`.
+
+        0 for a quadratic, L_i of `matched_cubic`, 4/(3 sqrt 3) |a_i| |r_i|^3 for a_i log cosh(r_i u).
+
+        Raises:
+            ValueError: for another family.
+        """
+        data, axes = problem.data, problem.data.get("axes")
+        xp = namespace(problem.start)
+        if problem.family == "quadratic":
+            return cls(None, xp.zeros_like(problem.start))
+        if problem.family == "matched_cubic":
+            return cls(axes, data["lipschitz"])
+        if problem.family == "log_cosh":
+            return cls(axes, LOG_COSH * xp.abs(data["amplitudes"]) * xp.abs(data["rates"]) ** 3)
+        raise ValueError(
+            f"`problem` is {problem.id} of the family {problem.family}; exact Lipschitz constants are known "
+            "for quadratic, matched_cubic and log_cosh"
+        )
+
+    def init(self, theta: Array) -> NoState:
+        """Nothing is remembered."""
+        return NoState()
+
+    def at(
+        self, f: Any, theta: Array, value: Any, gradient: Array, spectrum: Spectrum, state: NoState
+    ) -> LipschitzEstimate:
+        """L of each eigenvector."""
+        V, lam = spectrum.eigenvectors, spectrum.eigenvalues
+        xp, n = namespace(V), V.shape[0]
+        if self.constants.shape[0] != n:
+            raise ValueError(
+                f"the LIPSCHITZ oracle ExactLipschitz has {self.constants.shape[0]} constants; it must have "
+                f"{n}, one for each parameter"
+            )
+        tolerance = float(xp.finfo(V.dtype).eps) ** 0.4 if self.tolerance is None else float(self.tolerance)
+        overlaps = V if self.axes is None else xp.matmul(xp.astype(self.axes, V.dtype, copy=False), V)
+        L = xp.astype(self.constants, xp.float64, copy=False)
+        meets = xp.abs(overlaps) > tolerance
+        inside = xp.where(meets, xp.reshape(L, (n, 1)), xp.zeros_like(V, dtype=xp.float64))
+        if not lam.shape[0]:
+            return LipschitzEstimate(lam, state)
+        return LipschitzEstimate(xp.max(inside, axis=0), state)
