@@ -24,6 +24,19 @@ if TYPE_CHECKING:
     from refopt.cubic import cubic_certificate as cubic_certificate
     from refopt.cubic import cubic_minimizer as cubic_minimizer
     from refopt.cubic import cubic_value as cubic_value
+    from refopt.eigen_arc import EigenArc as EigenArc
+    from refopt.eigen_arc import EigenArcLipschitz as EigenArcLipschitz
+    from refopt.eigen_arc import EigenArcStep as EigenArcStep
+    from refopt.eigenspaces import dense_spectrum as dense_spectrum
+    from refopt.eigenspaces import match_eigenvectors as match_eigenvectors
+    from refopt.elmo import Elmo as Elmo
+    from refopt.elmo import ElmoModelStep as ElmoModelStep
+    from refopt.elmo import ElmoState as ElmoState
+    from refopt.elmo import ElmoStep as ElmoStep
+    from refopt.elmo import elmo_model_step as elmo_model_step
+    from refopt.elmo_proxy import ElmoMinimum as ElmoMinimum
+    from refopt.elmo_proxy import elmo_minimum as elmo_minimum
+    from refopt.elmo_proxy import newton_threshold as newton_threshold
     from refopt.first_order import FIRST_ORDER as FIRST_ORDER
     from refopt.first_order import Adam as Adam
     from refopt.first_order import AdamW as AdamW
@@ -56,12 +69,17 @@ if TYPE_CHECKING:
     from refopt.iterate import Trace as Trace
     from refopt.iterate import iterate as iterate
     from refopt.iterate import minimize as minimize
+    from refopt.lipschitz import ConstantLipschitz as ConstantLipschitz
+    from refopt.lipschitz import ExactLipschitz as ExactLipschitz
+    from refopt.lipschitz import LipschitzEstimate as LipschitzEstimate
     from refopt.minibatches import Minibatches as Minibatches
     from refopt.newton import COMPARATORS as COMPARATORS
     from refopt.newton import CubicNewton as CubicNewton
     from refopt.newton import Newton as Newton
     from refopt.newton import SaddleFreeNewton as SaddleFreeNewton
     from refopt.newton import SteepestDescent as SteepestDescent
+    from refopt.newton_quality import NewtonQuality as NewtonQuality
+    from refopt.newton_quality import newton_quality as newton_quality
     from refopt.plateau import Plateau as Plateau
     from refopt.problems import Problem as Problem
     from refopt.problems import list_problems as list_problems
@@ -91,11 +109,21 @@ __all__ = [
     "AmosState",
     "AmosStep",
     "Certificate",
+    "ConstantLipschitz",
     "Cosine",
     "CubicNewton",
     "CubicSolution",
     "Derivatives",
+    "EigenArc",
+    "EigenArcLipschitz",
+    "EigenArcStep",
+    "Elmo",
+    "ElmoMinimum",
+    "ElmoModelStep",
+    "ElmoState",
+    "ElmoStep",
     "ExactDiagonal",
+    "ExactLipschitz",
     "Exponential",
     "Fosi",
     "FosiState",
@@ -111,9 +139,11 @@ __all__ = [
     "Interactions",
     "LinearWarmup",
     "Linearization",
+    "LipschitzEstimate",
     "Minibatches",
     "Nesterov",
     "Newton",
+    "NewtonQuality",
     "Optimizer",
     "Outcome",
     "Piecewise",
@@ -132,6 +162,9 @@ __all__ = [
     "cubic_certificate",
     "cubic_minimizer",
     "cubic_value",
+    "dense_spectrum",
+    "elmo_minimum",
+    "elmo_model_step",
     "extreme_spectrum",
     "hessian_operator",
     "interaction_blocks",
@@ -141,8 +174,11 @@ __all__ = [
     "lanczos_steps",
     "list_problems",
     "load_problem",
+    "match_eigenvectors",
     "minimize",
     "namespace",
+    "newton_quality",
+    "newton_threshold",
     "optimal_rates",
     "partition",
     "refresh_period",
@@ -157,6 +193,10 @@ __all__ = [
 _ON_DEMAND = {
     "amos": "Amos AmosState AmosStep",
     "cubic": "Certificate CubicSolution cubic_certificate cubic_minimizer cubic_value",
+    "eigen_arc": "EigenArc EigenArcLipschitz EigenArcStep",
+    "eigenspaces": "dense_spectrum match_eigenvectors",
+    "elmo": "Elmo ElmoModelStep ElmoState ElmoStep elmo_model_step",
+    "elmo_proxy": "ElmoMinimum elmo_minimum newton_threshold",
     "first_order": "FIRST_ORDER Adam AdamW GradientDescent HeavyBall Nesterov RMSProp Sophia optimal_rates",
     "fosi": "Fosi FosiState FosiStep refresh_period refresh_period_measured",
     "grouped_newton": "GroupedNewton GroupedNewtonState GroupedNewtonStep",
@@ -164,8 +204,10 @@ _ON_DEMAND = {
     "hessian_diagonal": "ExactDiagonal GaussNewtonBartlett Hutchinson sampled_labels",
     "interactions": "Interactions interaction_blocks interaction_matrices",
     "iterate": "Optimizer Outcome Trace iterate minimize",
+    "lipschitz": "ConstantLipschitz ExactLipschitz LipschitzEstimate",
     "minibatches": "Minibatches",
     "newton": "COMPARATORS CubicNewton Newton SaddleFreeNewton SteepestDescent",
+    "newton_quality": "NewtonQuality newton_quality",
     "plateau": "Plateau",
     "problems": "Problem list_problems load_problem",
     "schedules": "Cosine Exponential LinearWarmup Piecewise",
