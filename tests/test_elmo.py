@@ -124,7 +124,7 @@ def test_lemma_3_1_holds_with_the_exact_constants(name):
 
 def test_a_run_across_a_crossing_keeps_each_axis_its_constant():
     # The sorted order swaps between the steps: L follows the eigenvector, not the rank.
-    # Slopes 7 and 1/4, curvatures 6 and 7/2: x* = (sqrt(36 + 42) - 6)/3 = 0.944 and 0.071 leave 3.168 and 3.465.
+    # Slopes 7, 1/4, curvatures 6, 7/2: x* = (sqrt(36 + 42) - 6)/3 = 0.944 and 0.071 leave 3.168 and 3.465.
     f = separable(Host, [1.0, -3.0], [0.0, 3.0], [3.0, 0.5])
     theta = np.array([2.0, 1.0])
     optimizer = Elmo(lipschitz=ExactLipschitz(None, np.array([3.0, 0.5])))
