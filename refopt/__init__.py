@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from refopt.iterate import Trace as Trace
     from refopt.iterate import iterate as iterate
     from refopt.iterate import minimize as minimize
+    from refopt.lipschitz import AveragedLipschitz as AveragedLipschitz
     from refopt.lipschitz import ConstantLipschitz as ConstantLipschitz
     from refopt.lipschitz import ExactLipschitz as ExactLipschitz
     from refopt.lipschitz import LipschitzEstimate as LipschitzEstimate
@@ -108,6 +109,7 @@ __all__ = [
     "Amos",
     "AmosState",
     "AmosStep",
+    "AveragedLipschitz",
     "Certificate",
     "ConstantLipschitz",
     "Cosine",
@@ -204,7 +206,7 @@ _ON_DEMAND = {
     "hessian_diagonal": "ExactDiagonal GaussNewtonBartlett Hutchinson sampled_labels",
     "interactions": "Interactions interaction_blocks interaction_matrices",
     "iterate": "Optimizer Outcome Trace iterate minimize",
-    "lipschitz": "ConstantLipschitz ExactLipschitz LipschitzEstimate",
+    "lipschitz": "AveragedLipschitz ConstantLipschitz ExactLipschitz LipschitzEstimate",
     "minibatches": "Minibatches",
     "newton": "COMPARATORS CubicNewton Newton SaddleFreeNewton SteepestDescent",
     "newton_quality": "NewtonQuality newton_quality",

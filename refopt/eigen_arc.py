@@ -30,7 +30,7 @@ from refopt.arrays import Array, all_finite, asarray_like, check_count, check_ve
 from refopt.assessment import Assessment, AssessmentSettings, EigenArcUpdate, eigen_arc_update
 from refopt.eigenspaces import carried, dense_spectrum, match_eigenvectors
 from refopt.lipschitz import LipschitzEstimate
-from refopt.spectrum import Spectrum, empty_spectrum, extreme_spectrum
+from refopt.spectrum import Spectrum, empty_spectrum, extreme_spectrum, start_like
 from refopt.trace import NonFinite
 
 __all__ = [
@@ -143,7 +143,7 @@ class EigenArc(AssessmentSettings):
         Args:
             theta: (n,) float32 or float64.
             lanczos_start: start vector of every estimate with "ends", and of a base that asks for one, (n,),
-                not zero, of theta's dtype.
+                not zero, cast to theta's dtype.
 
         Raises:
             TypeError: when an argument is no real floating array.
@@ -154,9 +154,7 @@ class EigenArc(AssessmentSettings):
             n = theta.shape[0]
             raise ValueError(f"`lanczos_start` is missing; it must be a vector of {n} elements, not all 0")
         if lanczos_start is not None:
-            check_vector("lanczos_start", lanczos_start, theta.shape[0])
-            if not bool(namespace(theta).any(lanczos_start != 0)):
-                raise ValueError("`lanczos_start` is zero; it must have an element that is not 0")
+            lanczos_start = start_like(theta, lanczos_start)
         asks = "lanczos_start" in inspect.signature(self.base.init).parameters
         base = self.base.init(theta, **({"lanczos_start": lanczos_start} if asks else {}))
         empty = empty_spectrum(theta)

@@ -44,7 +44,7 @@ from refopt.elmo_model import (
     moved,
     solved,
 )
-from refopt.spectrum import MULTIPLICITIES, Spectrum, empty_spectrum, extreme_spectrum
+from refopt.spectrum import MULTIPLICITIES, Spectrum, empty_spectrum, extreme_spectrum, start_like
 from refopt.trace import NonFinite, NoStep
 
 __all__ = ["Elmo", "ElmoModelStep", "ElmoState", "ElmoStep", "elmo_model_step"]
@@ -145,8 +145,8 @@ class Elmo:
 
         Args:
             theta: (n,) float32 or float64.
-            lanczos_start: start vector of every estimate, (n,), not zero, of theta's dtype; needed for the
-                subspace form. A generic vector serves.
+            lanczos_start: start vector of every estimate, (n,), not zero, cast to theta's dtype; needed
+                for the subspace form. A generic vector serves.
 
         Raises:
             TypeError: when an argument is no real floating array.
@@ -159,10 +159,7 @@ class Elmo:
         if pairs and lanczos_start is None:
             raise ValueError(f"`lanczos_start` is missing; it must be a vector of {n} elements, not all 0")
         if lanczos_start is not None:
-            check_vector("lanczos_start", lanczos_start, n)
-            if not bool(namespace(theta).any(lanczos_start != 0)):
-                raise ValueError("`lanczos_start` is zero; it must have an element that is not 0")
-            lanczos_start = namespace(theta).astype(lanczos_start, theta.dtype, copy=False)
+            lanczos_start = start_like(theta, lanczos_start)
         base = None if self.base is None else self.base.init(theta)
         return ElmoState(0, self.lipschitz.init(theta), base, lanczos_start)  # line 1
 

@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from refopt.amos_averages import Averages, averaged, corrected, curvature_slopes, length
+from refopt.amos_settings import AVERAGES, DENOMINATORS
 from refopt.arrays import (
     Array,
     asarray_like,
@@ -25,9 +27,17 @@ from refopt.arrays import (
     check_nonnegative,
     namespace,
 )
-from refopt.spectrum import Spectrum
+from refopt.eigenspaces import carried, match_eigenvectors
+from refopt.spectrum import Spectrum, empty_spectrum
 
-__all__ = ["ConstantLipschitz", "ExactLipschitz", "LipschitzEstimate", "NoState"]
+__all__ = [
+    "AveragedLipschitz",
+    "AveragedLipschitzState",
+    "ConstantLipschitz",
+    "ExactLipschitz",
+    "LipschitzEstimate",
+    "NoState",
+]
 
 LOG_COSH = 4.0 / (3.0 * math.sqrt(3.0))
 """The largest third derivative of log cosh, where tanh^2 = 1/3."""
@@ -152,3 +162,76 @@ class ExactLipschitz:
         if not lam.shape[0]:
             return LipschitzEstimate(lam, state)
         return LipschitzEstimate(xp.max(inside, axis=0), state)
+
+
+class AveragedLipschitzState(NamedTuple):
+    """What the running average remembers of the last point."""
+
+    theta: Array  # (n,); 0 before the first
+    eigenvalues: Array  # lambda_i, (k,); (0,) before the first
+    eigenvectors: Array  # v_i, (n, k)
+    lipschitz: Array  # the averages of these, (k,) float64
+    updates: Array  # how many slopes each has taken in, (k,) int64
+
+
+@dataclass(frozen=True, kw_only=True)
+class AveragedLipschitz:
+    """The running average of the slopes |lambda_i - lambda_i'|/(eps_2 + |theta - theta'|), that of AMOS.
+
+    The prime marks the last point; a vector that continues none of those there starts anew. See
+    `refopt.amos_averages` for the averages, and for the slopes that are left out.
+
+    Attributes:
+        momentum: alpha_L in [0, 1); 0 is the last slope.
+        epsilon: eps_2, at least 0.
+        average: "literal" (default), "bias-corrected" or "first-slope".
+        denominator: "norm" (default), the length of the whole move; "component", its part along v_i.
+        initial: L of an eigenvector without a slope yet, at least 0. 0 is literal: a Newton step where
+            lambda_i > 0, and no step at all elsewhere.
+    """
+
+    momentum: float = 0.99
+    epsilon: float = 1e-12
+    average: str = "literal"
+    denominator: str = "norm"
+    initial: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_fraction("momentum", self.momentum)
+        for name in ("epsilon", "initial"):
+            check_nonnegative(name, getattr(self, name))
+        for name, allowed in (("average", AVERAGES), ("denominator", DENOMINATORS)):
+            if getattr(self, name) not in allowed:
+                options = ", ".join(map(repr, allowed))
+                raise ValueError(f"`{name}` is {getattr(self, name)!r}; allowed are {options}")
+
+    def init(self, theta: Array) -> AveragedLipschitzState:
+        """No point yet."""
+        empty = empty_spectrum(theta)
+        none, xp = empty.eigenvalues, namespace(theta)
+        return AveragedLipschitzState(
+            xp.zeros_like(theta), none, empty.eigenvectors, none, xp.astype(none, xp.int64)
+        )
+
+    def at(
+        self,
+        f: Any,
+        theta: Array,
+        value: Any,
+        gradient: Array,
+        spectrum: Spectrum,
+        state: AveragedLipschitzState,
+    ) -> LipschitzEstimate:
+        """The averages with the slopes from the last point to this one."""
+        V, lam = spectrum.eigenvectors, spectrum.eigenvalues
+        xp = namespace(lam)
+        matches = match_eigenvectors(state.eigenvectors, V)
+        before = carried(state.eigenvalues, matches, math.nan)  # no slope where there is no eigenvalue before
+        averages = Averages(carried(state.lipschitz, matches, 0.0), carried(state.updates, matches, 0))
+        move = theta - state.theta
+        distance = length(move) if self.denominator == "norm" else xp.abs(xp.matmul(V.T, move))
+        slopes = curvature_slopes(lam, before, distance, self.epsilon)
+        averages = averaged(averages, slopes, self.momentum, self.average)
+        L = corrected(averages, self.momentum, self.average)
+        L = xp.where(averages.updates > 0, L, xp.full_like(L, float(self.initial)))
+        return LipschitzEstimate(L, AveragedLipschitzState(theta, lam, V, *averages))

@@ -98,8 +98,8 @@ def test_a_trial_that_is_not_finite_fails(bad):
 
 
 def test_line_8_raises_until_the_assessment_passes_and_then_reduces():
-    # L = 1, entering 1/32: ASSESS = 3/2 - 1/(2t) < 0.1 until t > 0.357: 1/16, 1/8, 1/4 fail, 1/2 passes; halving
-    # it fails and is undone. Evaluations: 1/32, 1/16, 1/8, 1/4, 1/2.
+    # L = 1, entering 1/32: ASSESS = 3/2 - 1/(2t) < 0.1 until t > 0.357: 1/16, 1/8, 1/4 fail, 1/2 passes;
+    # halving it fails and is undone. Evaluations: 1/32, 1/16, 1/8, 1/4, 1/2.
     update = eigen_arc_update(
         assessment(Host, [-1.0], [0.0], [1.0]), np.array([1 / 32]), AssessmentSettings()
     )
@@ -124,7 +124,7 @@ def test_a_quadratic_coordinate_is_reduced_until_the_cap_and_no_further():
 
 def test_the_order_of_reductions_is_that_of_the_indices():
     # A table of assessments in place of f: (2, 2) passes, one division passes, two do not.
-    table = {(1.0, 1.0): 0.0, (2.0, 2.0): 1.0, (1.0, 2.0): 0.5, (0.5, 2.0): 0.1, (1.0, 1.0, 0): 0.0}
+    table = {(1.0, 1.0): 0.0, (2.0, 2.0): 1.0, (1.0, 2.0): 0.5, (0.5, 2.0): 0.1}
     update = eigen_arc_update(lambda L: table[tuple(L)], np.array([1.0, 1.0]), AssessmentSettings())
     # (1/2, 2) is at eta_1, not above: undone; then (1, 1) is known to fail: undone too
     assert update.lipschitz.tolist() == [1.0, 2.0]
