@@ -48,7 +48,7 @@ from refopt.arrays import Array, all_finite, asarray_like, check_vector, device_
 from refopt.eigenspaces import carried, dense_spectrum, match_eigenvectors
 from refopt.groups import check_groups
 from refopt.lanczos import NonFiniteProduct
-from refopt.remembered import Remembered
+from refopt.remembered import remembered
 from refopt.spectrum import Spectrum, empty_spectrum, extreme_spectrum, start_like
 from refopt.trace import NonFinite
 
@@ -168,8 +168,7 @@ class Amos(AmosSettings):
         """
         self._check_state(state)
         t, refresh, measured = state.iteration, "none", None
-        f = Remembered(f, theta)
-        source = f if curvature is None else Remembered(curvature, theta)
+        f, source = remembered(f, curvature, theta)
         if self.hessian_due(t):  # line 3
             measured, refresh = self._measured(source, theta, state)  # line 4
         value, g = f.value_and_gradient(theta)
@@ -312,8 +311,11 @@ def _kept(owned: Array, before: Any, after: Any, theta: Array) -> Any:
     if not all(getattr(part, "shape", None) == theta.shape for part in vectors):
         return after
     xp = namespace(theta)
-    parts = zip(before, after, strict=True)
-    return type(after)(*(new if isinstance(new, int) else xp.where(owned, new, old) for old, new in parts))
+    parts = [
+        new if isinstance(new, int) or new is old else xp.where(owned, new, old)
+        for old, new in zip(before, after, strict=True)
+    ]
+    return type(after)(*parts)
 
 
 def _later(state: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ DIVERGED = 1
 GROUPED = ("grouped_newton", "algorithm_4")
 RECORDED = {
     "fosi": ("refresh", "scaling"),
+    "sophia": ("refresh",),
+    "amos": ("refresh", "lipschitz", "statistic", "to_first", "offload", "skipped"),
     **dict.fromkeys(
         GROUPED, ("refresh", "g_bar", "H_bar", "D", "eta", "learning_rates", "step_size", "loses_descent")
     ),
@@ -29,17 +32,19 @@ def add(commands: Any) -> None:
         "--optimizer", required=True, help="fosi, grouped-newton, algorithm-4, heavy_ball, adam, newton, ..."
     )
     run.add_argument("--base", help="base optimizer of fosi")
+    for order in ("first", "second"):
+        run.add_argument(f"--{order}", metavar="OPTIMIZER", help=f"{order} optimizer of amos")
     run.add_argument(
         "--partition", metavar="NAME",
-        help="groups of grouped-newton and algorithm-4: trivial, weights-biases, blocks-K, alternate-K, "
-        "canonical (default where the problem has layers), discrete (default elsewhere)",
+        help="groups of grouped-newton, algorithm-4, and amos by tensor: trivial, weights-biases, blocks-K, "
+        "alternate-K, canonical (default where the problem has layers), discrete (default elsewhere)",
     )  # fmt: skip
     run.add_argument(
         "--internal-damping", type=float, metavar="X", help="lambda_int of grouped-newton and algorithm-4"
     )
     run.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", dest="settings",
-        help="settings, such as largest=2 base.learning_rate=0.1",
+        help="settings, such as largest=2 base.learning_rate=0.1 second.rho=0.01",
     )  # fmt: skip
     run.add_argument("--steps", type=int, default=ROWS, metavar="N", help="steps to make")
     run.add_argument("--start", default="default", metavar="NAME", help="start of the problem")
@@ -61,8 +66,8 @@ def run_command(options: argparse.Namespace) -> int:
             raise Usage(f"`--start` is {options.start!r}; {problem.id} has {', '.join(problem.starts)}.")
         optimizer = _optimizer(options, problem)
         theta, f = problem.starts[options.start], problem.derivatives
-        given = {"lanczos_start": problem.lanczos_start} if options.optimizer == "fosi" else {}
-        state = optimizer.init(theta, **given)
+        asks = "lanczos_start" in inspect.signature(optimizer.init).parameters
+        state = optimizer.init(theta, **({"lanczos_start": problem.lanczos_start} if asks else {}))
         record = ("value", "gradient_norm", *RECORDED.get(options.optimizer, ()))
         printing = _Rows(options.steps)
         with np.errstate(all="ignore"):  # a run that overflows ends with an outcome that says so
@@ -84,41 +89,92 @@ def run_command(options: argparse.Namespace) -> int:
 
 
 def _optimizer(options: argparse.Namespace, problem: Any) -> Any:
-    from refopt.adapters.naming import make, make_fosi, near
+    from refopt.adapters.naming import make, make_fosi
     from refopt.first_order import FIRST_ORDER
     from refopt.newton import COMPARATORS
 
-    settings = _settings(options.settings)
-    for option in ("partition", "internal_damping"):
-        if getattr(options, option) is not None and options.optimizer not in GROUPED:
-            named = f"`--{option.replace('_', '-')}`"
-            raise Usage(f"{named} is for grouped-newton and algorithm-4, not for {options.optimizer}.")
-    if options.optimizer != "fosi":
-        if options.base is not None:
-            raise Usage(f"`--base` is {options.base}, but only fosi has a base, not {options.optimizer}.")
-        if options.optimizer in GROUPED:
-            return _grouped(options, problem, settings)
-        others = dict.fromkeys(("fosi", *GROUPED))
-        return make({**FIRST_ORDER, **COMPARATORS, **others}, options.optimizer, settings)
-    if options.base is None:
+    settings, name = _settings(options.settings), options.optimizer
+    _check_options(options)
+    if name == "amos":
+        return _amos(options, problem, settings)
+    if name in GROUPED:
+        return _grouped(options, problem, settings)
+    if name == "fosi":
+        return make_fosi(settings, _base(options.base, settings))
+    others = dict.fromkeys(("fosi", "amos", *GROUPED))
+    return make({**FIRST_ORDER, **COMPARATORS, **others}, name, settings)
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    """Refuse an option that means nothing for the optimizer."""
+    name = options.optimizer
+    for option, owners, said in (
+        ("partition", (*GROUPED, "amos"), "grouped-newton, algorithm-4 and amos"),
+        ("internal_damping", GROUPED, "grouped-newton and algorithm-4"),
+        ("first", ("amos",), "amos"),
+        ("second", ("amos",), "amos"),
+    ):
+        if getattr(options, option) is not None and name not in owners:
+            raise Usage(f"`--{option.replace('_', '-')}` is for {said}, not for {name}.")
+    fosi = name == "fosi" or (name == "amos" and "fosi" in (options.first, options.second))
+    if options.base is not None and not fosi:
+        raise Usage(f"`--base` is {options.base}, but only fosi has a base, not {name}.")
+
+
+def _base(base: str | None, settings: dict[str, Any]) -> dict[str, Any]:
+    """The base of fosi by its name, with the settings base.NAME, which are taken out."""
+    from refopt.adapters.naming import near
+    from refopt.first_order import FIRST_ORDER
+
+    if base is None:
         raise Usage(f"fosi needs `--base`; allowed are {', '.join(FIRST_ORDER)}.")
-    if options.base not in FIRST_ORDER:
-        hint = near(options.base, FIRST_ORDER)
-        raise Usage(f"`--base` is {options.base!r}; allowed are {', '.join(FIRST_ORDER)}.{hint}")
+    if base not in FIRST_ORDER:
+        raise Usage(f"`--base` is {base!r}; allowed are {', '.join(FIRST_ORDER)}.{near(base, FIRST_ORDER)}")
     inner = settings.pop("base", {})
     if not isinstance(inner, Mapping):
         raise Usage("a setting of the base is written base.NAME=VALUE; the base itself is `--base`.")
-    return make_fosi(settings, {"optimizer": options.base, "settings": inner})
+    return {"optimizer": base, "settings": inner}
+
+
+def _amos(options: argparse.Namespace, problem: Any, settings: dict[str, Any]) -> Any:
+    """AMOS of two named optimizers; by tensor, on a named partition."""
+    from refopt.adapters.naming import make_amos
+
+    parts: dict[str, Any] = {}
+    for order in ("first", "second"):
+        given = getattr(options, order)
+        if given is None:
+            raise Usage(f"amos needs `--{order}`, such as gradient_descent or sophia.")
+        inner = settings.pop(order, {})
+        if not isinstance(inner, Mapping):
+            raise Usage(
+                f"a setting of it is written {order}.NAME=VALUE; the optimizer itself is `--{order}`."
+            )
+        parts[order] = {"optimizer": given.replace("-", "_"), "settings": dict(inner)}
+        if parts[order]["optimizer"] == "fosi":
+            parts[order]["base"] = _base(options.base, parts[order]["settings"])
+    groups = None
+    if settings.get("granularity") == "tensor":
+        groups = _partition(options, problem)
+    elif options.partition is not None:
+        raise Usage("`--partition` of amos goes with `--set granularity=tensor`.")
+    return make_amos(settings, parts["first"], parts["second"], groups)
+
+
+def _partition(options: argparse.Namespace, problem: Any) -> Any:
+    """The named partition, or the finest that follows the problem's layers."""
+    from refopt.groups import partition
+
+    name = options.partition or ("discrete" if problem.layout is None else "canonical")
+    return partition(name, problem.n, problem.layout)
 
 
 def _grouped(options: argparse.Namespace, problem: Any, settings: dict[str, Any]) -> Any:
     """Grouped Newton on a named partition; a problem is one batch, so an epoch is one step."""
     from refopt.adapters.naming import make_grouped
     from refopt.grouped_newton import GroupedNewton
-    from refopt.groups import partition
 
-    name = options.partition or ("discrete" if problem.layout is None else "canonical")
-    groups = partition(name, problem.n, problem.layout)
+    groups = _partition(options, problem)
     if options.internal_damping is not None:
         settings = {"internal_damping": options.internal_damping, **settings}
     if options.optimizer == "algorithm_4":

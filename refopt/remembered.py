@@ -67,6 +67,22 @@ class Remembered:
         return self._known[name]
 
 
+def remembered(f: Any, curvature: Any, theta: Array) -> tuple[Remembered, Remembered]:
+    """A step's derivatives and its curvature, each evaluated once, and as one where they are over the same.
+
+    Args:
+        f: the derivatives of the step.
+        curvature: derivatives or an estimator, or None for f.
+        theta: the point, (n,).
+    """
+    once = Remembered(f, theta)
+    if curvature is None or curvature == f:
+        return once, once
+    if hasattr(curvature, "over"):  # an estimator over f starts from the linearization of f
+        curvature = curvature.over(lambda own: once if own == f else own)
+    return once, Remembered(curvature, theta)
+
+
 class _Linear:
     """Something with a linearization, and nothing else."""
 

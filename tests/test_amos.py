@@ -553,7 +553,14 @@ def test_curvature_is_asked_where_amos_or_an_optimizer_uses_it():
     assert asked == [0, 2, 3, 4, 6]
     # two products for each, shared where both are due; without a Hessian and with everything Sophia's
     assert trace["product_count"].tolist() == [2, 2, 4, 6, 8, 8, 10]
-    assert trace["gradient_count"].tolist()[0] == 2  # the batch's, and the estimator's linearization
+    # the estimator is over the objective itself, so that at AMOS' own times its linearization, which comes
+    # first, has the step's gradient; at Sophia's (2 and 4) it comes second
+    assert trace["gradient_count"].tolist() == [1, 2, 4, 5, 7, 8, 9]
+    other = problem.derivatives.with_weight_decay(0.1)
+    trace = minimize(
+        problem.derivatives, optimizer, problem.start, curvature=Hutchinson(other, probes[0]), max_steps=3
+    )
+    assert trace["gradient_count"].tolist() == [2, 3, 5]  # another objective: nothing to share
 
 
 def test_a_step_without_a_hessian_leaves_everything_on_the_device():

@@ -157,6 +157,8 @@ def test_a_peer_that_is_not_installed_says_what_to_install(folder, capsys, monke
 
 
 GROUPED = ["run", "rosenbrock-2", "--optimizer", "grouped-newton"]
+AMOS = ["run", "rosenbrock-2", "--optimizer", "amos", "--first", "gradient_descent", "--second", "sophia"]
+AMOS += ["--set", "first.learning_rate=0.001", "second.learning_rate=0.01"]
 BAD = [
     (["verify", "--adapter", "refrence"], "Did you mean `reference`"),
     (["verify", "--adapter", "no_such_pkg.mod:C"], "no_such_pkg"),
@@ -204,6 +206,23 @@ BAD = [
     (
         ["run", "rosenbrock-2", "--optimizer", "adam", "--internal-damping", "1"],
         "`--internal-damping` is for",
+    ),
+    ([*AMOS, "threshold=0"], "`threshold` is 0; it must be positive"),
+    (AMOS, "`threshold` is missing; amos has no default for it"),
+    ([*AMOS, "threshold=1", "momentumm=0.5"], "Did you mean momentum"),
+    ([*AMOS, "threshold=1", "momentum=1"], "`momentum` is 1; it must be at least 0 and less than 1"),
+    ([*AMOS, "threshold=1", "hessian_at=[]"], "`hessian_at` is an empty set"),
+    ([*AMOS, "threshold=1", "groups=3"], "`groups` is no setting of amos"),
+    ([*AMOS, "threshold=1", "second.rhoo=0.5"], "Did you mean rho"),
+    ([*AMOS, "threshold=1", "--first", "sgd"], "`optimizer` is 'sgd'; allowed are gradient_descent"),
+    ([*AMOS, "threshold=1", "--second", "fosi"], "fosi needs `--base`"),
+    ([*AMOS, "threshold=1", "--base", "adam"], "only fosi has a base"),
+    ([*AMOS, "threshold=1", "--partition", "trivial"], "goes with `--set granularity=tensor`"),
+    (AMOS[:6], "amos needs `--second`"),
+    ([*AMOS[:8], "--set", "first=3", "threshold=1"], "written first.NAME=VALUE"),
+    (
+        ["run", "rosenbrock-2", "--optimizer", "adam", "--first", "adam"],
+        "`--first` is for amos, not for adam",
     ),
     ([*GROUPED, "--partition", "blocks"], "'blocks-k' or 'alternate-k'"),
     ([*GROUPED, "--partition", "canonical"], "`layout` is missing"),
@@ -310,6 +329,56 @@ def test_algorithm_4_refreshes_every_ten_steps_and_is_adjustable(capsys):
     assert cli.main([*arguments, *settings]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:-1]]
     assert [row[0] for row in rows if row[3:] and row[3].startswith("refreshed")] == ["0", "6"]
+
+
+def test_sophia_runs_by_its_name(capsys):
+    # f = 1.25 x^2 + 1.25 y^2 + 1.5 x y: the diagonal is 2.5, so that h = 2.5/4 and rho h = 2.5 with rho = 4;
+    # m = g = (-0.6, -1.8): no ratio is clipped, and theta = (0.3, -0.9) + (0.6, 1.8)/2.5 = (0.54, -0.18)
+    arguments = ["run", "quadratic-figure1", "--optimizer", "sophia", "--steps", "1"]
+    settings = ["--set", "learning_rate=1", "beta1=0", "beta2=0.75", "rho=4"]
+    assert cli.main([*arguments, *settings]) == 0
+    x, y = 0.54, -0.18
+    value = 1.25 * x * x + 1.25 * y * y + 1.5 * x * y
+    found = capsys.readouterr().out
+    assert abs(float(found.split("f(theta) = ")[1]) - value) < 1e-12
+    assert found.splitlines()[1].split()[3] == "refreshed"
+
+
+def test_amos_runs_two_named_optimizers_and_saves_who_had_what(tmp_path, capsys):
+    path = tmp_path / "trace.npz"
+    arguments = ["run", "tanh-network-18", "--optimizer", "amos", "--first", "gradient-descent"]
+    arguments += ["--second", "sophia", "--steps", "12", "--trace", str(path)]
+    settings = [
+        "--set",
+        "threshold=1e-3",
+        "hessian_at=4",
+        "first.learning_rate=0.1",
+        "second.learning_rate=0.02",
+    ]
+    assert cli.main([*arguments, *settings]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [row[0] for row in rows[1:-1] if row[3:]] == ["0", "4", "8"]
+    assert rows[1][3] == "stored"
+    trace = Trace.load(path)
+    assert trace["to_first"].shape == (12, 18)
+    assert trace["offload"][:4].tolist() == [0.0] * 4
+    assert trace["offload"].tolist() == trace["to_first"].mean(axis=1).tolist()
+    assert trace["value"][-1] < trace["value"][0]
+    tensors = [*arguments, *settings, "granularity=tensor", "--partition", "weights-biases"]
+    assert cli.main(tensors) == 0
+    assert Trace.load(path)["to_first"].shape == (12, 2)
+
+
+def test_amos_runs_newton_and_fosi_by_eigenspaces(capsys):
+    # on a quadratic every slope is 0 (or rounding), so that Newton has everything and one step is enough
+    arguments = ["run", "quadratic-figure1", "--optimizer", "amos", "--first", "gradient_descent", "--set"]
+    arguments += ["threshold=0.01", "first.learning_rate=0.1", "granularity=eigenspace", "hessian_at=1"]
+    assert cli.main([*arguments, "--second", "newton", "--steps", "1"]) == 0
+    assert abs(float(capsys.readouterr().out.split("f(theta) = ")[1])) < 1e-28
+    fosi = ["--second", "fosi", "--base", "heavy_ball", "--steps", "4"]
+    fosi += ["--set", "second.largest=1", "second.alpha=1", "second.base.learning_rate=0.1", "largest=1"]
+    assert cli.main([*arguments, *fosi]) == 0
+    assert float(capsys.readouterr().out.split("f(theta) = ")[1]) < 0.3
 
 
 def test_a_first_model_without_a_minimum_is_said_and_has_status_1(capsys):

@@ -47,7 +47,10 @@ def make_amos(
     from refopt.amos import Amos
     from refopt.newton import COMPARATORS
 
-    values = {**settings, "groups": groups}
+    for name in ("groups", "first", "second"):
+        if name in settings:
+            raise ValueError(f"`{name}` is no setting of amos; it is given by itself.")
+    values: dict[str, Any] = {**settings, "groups": groups}
     for name, given in (("first", first), ("second", second)):
         if given["optimizer"] == "fosi":
             values[name] = make_fosi(given["settings"], given["base"])
