@@ -40,7 +40,10 @@ def compare_array(expectation: Expectation, given: Any, dtype: str, wide: bool =
     condition, scale = (ratios.per_step(expectation[name], steps) for name in ("condition", "scale"))
     unit = ratios.UNIT_ROUNDOFF[dtype] * float(expectation.get("terms", 1))
     digits = ratios.digits(worst / scale, dtype)
-    found = ratios.judge(worst / (unit * np.maximum(condition, 1.0) * scale), threshold, digits, dtype)
+    measured = worst / (unit * np.maximum(condition, 1.0) * scale)
+    found = ratios.judge(measured, threshold, digits, dtype)
+    if by_step:
+        found = found._replace(steps=ratios.capped(measured, dtype))
     if found.passed:
         return found
     assert found.step is not None, "a failed judgement names its step"

@@ -36,6 +36,7 @@ class Comparison(NamedTuple):
         position: index of the largest deviation (in that step).
         given: the number there, where an array deviates.
         expected: the number that is expected there.
+        steps: test ratio of each iteration, for quantities with an axis of steps.
     """
 
     passed: bool
@@ -47,6 +48,7 @@ class Comparison(NamedTuple):
     position: tuple[int, ...] | None = None
     given: float | None = None
     expected: float | None = None
+    steps: tuple[float, ...] = ()
 
 
 class Reference(NamedTuple):
@@ -113,10 +115,15 @@ def _describe(given: Any) -> str:
 def judge(ratios: np.ndarray, threshold: float, digits: float, dtype: str) -> Comparison:
     """Accept test ratios, one per step, that are all at most the threshold; NaN never is."""
     accepted = ratios <= threshold
-    worst = float(np.minimum(np.max(ratios, initial=0.0), 1 / UNIT_ROUNDOFF[dtype]))
+    (worst,) = capped(np.array([np.max(ratios, initial=0.0)]), dtype)
     if np.all(accepted):
         return Comparison(True, worst, threshold, digits)
     return Comparison(False, worst, threshold, digits, "deviates.", step=int(np.argmin(accepted)))
+
+
+def capped(ratios: np.ndarray, dtype: str) -> tuple[float, ...]:
+    """Return test ratios, none above 1/u, where no digit is right."""
+    return tuple(np.minimum(ratios, 1 / UNIT_ROUNDOFF[dtype]).tolist())
 
 
 def digits(relative: np.ndarray | float, dtype: str) -> float:

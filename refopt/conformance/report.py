@@ -1,8 +1,10 @@
 """Reports: the table by method and level, the failures with where they start, and the whole as JSON.
 
-rich is imported only when a table is drawn.
+The JSON is described by `report.schema.json` beside this file; other files are written by `report_files` and
+`report_html`. rich is imported only when a table is drawn.
 """
 
+import datetime
 import os
 import platform
 import shlex
@@ -11,7 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from refopt import __version__
 from refopt.conformance import behaviour, scoring
+from refopt.conformance.printable import printable
+from refopt.conformance.ratios import Comparison
 from refopt.conformance.runner import Hello
 from refopt.conformance.scoring import Score
 
@@ -35,6 +42,8 @@ class Report:
         seconds: how long the run took.
         interrupted: whether the user stopped it.
         way: the option that named the adapter.
+        errors: what fails the run beside its cases, in sentences, such as an expired known failure.
+        started: when it began, ISO 8601 in UTC.
     """
 
     hello: Hello
@@ -47,6 +56,8 @@ class Report:
     seconds: float = 0.0
     interrupted: bool = False
     way: str = "--adapter"
+    errors: list[str] = field(default_factory=list)
+    started: str = field(default_factory=lambda: _now())
 
     @property
     def counts(self) -> Counter[str]:
@@ -61,11 +72,10 @@ class Report:
     @property
     def exit_status(self) -> int:
         """0 when something ran and all of it passed, 1 on a failure, 5 when nothing ran."""
-        if self.failures:
+        if self.failures or self.errors:
             return EXIT_FAILURES
-        return (
-            EXIT_PASS if any(score.verdict in scoring.PASSES for score in self.scores) else EXIT_NOTHING_RAN
-        )
+        ran = any(score.verdict in (*scoring.PASSES, "xfail") for score in self.scores)
+        return EXIT_PASS if ran else EXIT_NOTHING_RAN
 
     def headline(self) -> str:
         """Return one line with every count, those left out included."""
@@ -83,6 +93,21 @@ class Report:
 
 
 _ALWAYS = ("pass", "pass-alt", "fail", "skip")
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def environment() -> dict[str, Any]:
+    """Say on what a run was made: versions, system, cores."""
+    return {
+        "refopt": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+    }
 
 
 def table_rows(scores: Sequence[Score]) -> list[dict[str, Any]]:
@@ -104,24 +129,33 @@ def table_rows(scores: Sequence[Score]) -> list[dict[str, Any]]:
     return rows
 
 
+def introduction(hello: Hello) -> dict[str, Any]:
+    """Return what an adapter says of itself, safe to show."""
+    return {
+        "name": printable(hello.name),
+        "version": printable(hello.version),
+        "language": printable(hello.language),
+        "capabilities": [printable(name) for name in hello.capabilities],
+        "profile": {printable(key): printable(value) for key, value in hello.profile.items()},
+        "dtypes": [printable(dtype) for dtype in hello.dtypes],
+    }
+
+
 def to_json(report: Report) -> dict[str, Any]:
     """Return the whole report as JSON data, without NaN or infinities."""
-    hello = report.hello
     return {
         "format": FORMAT,
-        "adapter": {"spec": report.adapter, **hello._asdict()},
+        "adapter": {"spec": report.adapter, **introduction(report.hello)},
         "vectors": {"digest": report.digest},
-        "environment": {
-            "python": platform.python_version(),
-            "system": f"{platform.system()} {platform.machine()}",
-            "cores": os.cpu_count(),
-        },
+        "environment": environment(),
+        "started": report.started,
         "selected": report.total,
         "seed": report.seed,
         "interrupted": report.interrupted,
         "seconds": round(report.seconds, 3),
         "exit_status": report.exit_status,
         "counts": dict(report.counts),
+        "errors": report.errors,
         "notes": notes(report),
         "mistakes": mistake_counts(report),
         "table": [{**row, "ratio": _finite(row["ratio"])} for row in table_rows(report.scores)],
@@ -131,7 +165,7 @@ def to_json(report: Report) -> dict[str, Any]:
 
 def _result(report: Report, score: Score) -> dict[str, Any]:
     case = score.case
-    return {
+    found = {
         "id": case.id,
         "method": case.method,
         "level": case.level,
@@ -139,17 +173,35 @@ def _result(report: Report, score: Score) -> dict[str, Any]:
         "dtype": case.dtype,
         "verdict": score.verdict,
         "profile": score.profile,
-        "reason": score.reason,
+        "reason": printable(score.reason),
         "first": score.first,
-        "mistakes": [entry._asdict() for entry in score.mistakes],
-        "quantities": [
-            {"name": name, **found._asdict(), "ratio": _finite(found.ratio)}
-            for name, found in score.quantities.items()
-        ],
-        "evaluations": dict(score.evaluations),
+        "ratio": _finite(score.ratio),
+        "digits": _finite(score.digits),
+        "quantities": [_quantity(name, found) for name, found in score.quantities.items()],
         "seconds": round(score.seconds, 6),
         "reproduce": report.reproduction(score),
     }
+    if score.verdict in scoring.FAILURES:
+        found |= {"comment": case.comment, "source": case.source, "flags": dict(case.flags)}
+        found["mistakes"] = [entry._asdict() for entry in score.mistakes]
+    if score.evaluations:
+        found["evaluations"] = dict(score.evaluations)
+    return found
+
+
+def _quantity(name: str, found: Comparison) -> dict[str, Any]:
+    # Only what is there: most of a report are quantities that pass.
+    numbers = {"ratio": found.ratio, "threshold": found.threshold, "digits": found.digits}
+    numbers |= {"step": found.step, "given": found.given, "expected": found.expected}
+    entry: dict[str, Any] = {"name": name, "passed": found.passed}
+    entry |= {key: number for key, number in numbers.items() if _finite(number) is not None}
+    if found.reason:
+        entry["reason"] = printable(found.reason)
+    if found.position is not None:
+        entry["position"] = list(found.position)
+    if found.steps:
+        entry["steps"] = [None if _finite(ratio) is None else float(f"{ratio:.3g}") for ratio in found.steps]
+    return entry
 
 
 def _finite(number: float | None) -> float | None:
@@ -158,13 +210,11 @@ def _finite(number: float | None) -> float | None:
 
 def draw(report: Report, console: Any) -> None:
     """Print the table and the failures on a `rich.console.Console`."""
-    from rich.markup import escape
     from rich.table import Table
 
     hello = report.hello
-    console.print(f"[bold]{escape(hello.name)}[/] {escape(hello.version)}, {escape(hello.language)}")
-    profile = ", ".join(f"{key}={value}" for key, value in hello.profile.items()) or "default"
-    console.print(f"profile {escape(profile)}; vectors {report.digest[:12]}{_seed(report)}")
+    console.print(f"[bold]{_shown(hello.name)}[/] {_shown(hello.version)}, {_shown(hello.language)}")
+    console.print(f"profile {_shown(profile_text(hello))}; vectors {report.digest[:12]}{_seed(report)}")
     table = Table()
     for title in (
         "method",
@@ -184,20 +234,27 @@ def draw(report: Report, console: Any) -> None:
             table.add_row(*_cells(row))
     console.print(table)
     for line in [*skip_lines(report), *notes(report)]:
-        console.print(escape(line), highlight=False)
+        console.print(_shown(line), highlight=False)
+    for line in report.errors:
+        console.print(f"[bold red]error[/]: {_shown(line)}", highlight=False)
     for score in report.failures[:FAILURES_DRAWN]:
         _draw_failure(report, score, console)
     if len(report.failures) > FAILURES_DRAWN:
         more = len(report.failures) - FAILURES_DRAWN
         console.print(f"\nand {more} further failures; `--json PATH` lists them all", highlight=False)
     for line in mistake_counts(report):
-        console.print(escape(line), highlight=False)
+        console.print(_shown(line), highlight=False)
     stopped = "[bold]stopped by the user[/]: " if report.interrupted else ""
     console.print(f"{stopped}[bold {'green' if report.exit_status == 0 else 'red'}]{report.headline()}[/]")
 
 
 def _seed(report: Report) -> str:
     return "" if report.seed is None else f"; seed {report.seed}"
+
+
+def profile_text(hello: Hello) -> str:
+    """Write an adapter's choices in one line, "default" where it declares none."""
+    return ", ".join(f"{key}={value}" for key, value in hello.profile.items()) or "default"
 
 
 def skip_lines(report: Report) -> list[str]:
@@ -223,6 +280,12 @@ def notes(report: Report) -> list[str]:
     ]
 
 
+def _shown(text: object) -> str:
+    from rich.markup import escape
+
+    return escape(printable(text))
+
+
 def _cells(row: Mapping[str, Any]) -> list[str]:
     counts = row["counts"]
     other = sum(number for verdict, number in counts.items() if verdict not in _ALWAYS)
@@ -233,20 +296,18 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
 
 
 def _draw_failure(report: Report, score: Score, console: Any) -> None:
-    from rich.markup import escape
-
     case = score.case
-    title = f"[bold red]{score.verdict}[/] [bold]{escape(case.id)}[/]"
-    console.print(f"\n{title}: {escape(score.reason)}", highlight=False)
+    title = f"[bold red]{score.verdict}[/] [bold]{_shown(case.id)}[/]"
+    console.print(f"\n{title}: {_shown(score.reason)}", highlight=False)
     for name, found in score.quantities.items():
         if not found.passed:
-            console.print(f"  {escape(name)} {escape(describe(found))}", highlight=False)
+            console.print(f"  {_shown(name)} {_shown(describe(found))}", highlight=False)
     for line in mistake_lines(score):
-        console.print(f"  [bold]{escape(line)}[/]", highlight=False)
-    console.print(f"  the case: {escape(case.comment)} ({escape(case.source)})", highlight=False)
+        console.print(f"  [bold]{_shown(line)}[/]", highlight=False)
+    console.print(f"  the case: {_shown(case.comment)} ({_shown(case.source)})", highlight=False)
     for flag, meaning in case.flags.items():
-        console.print(f"  {escape(flag)}: {escape(meaning)}", highlight=False)
-    console.print(f"  {escape(report.reproduction(score))}", highlight=False, soft_wrap=True)
+        console.print(f"  {_shown(flag)}: {_shown(meaning)}", highlight=False)
+    console.print(f"  {_shown(report.reproduction(score))}", highlight=False, soft_wrap=True)
 
 
 def mistake_lines(score: Score) -> list[str]:

@@ -3,7 +3,8 @@
 Verdicts: `pass`; `pass-alt`, right under a named choice that the adapter declares in its profile; `fail`;
 `skip`, the adapter does not offer the operation; `timeout`, `crash`, `protocol`, `output-limit`, how the
 exchange ended; `not-applicable`, the case is too ill-conditioned for its dtype; `oracle-error`, the
-expectation itself is faulty. Only the first two are passes.
+expectation itself is faulty; `xfail`, a failure that the user's list of known failures excuses; `xpass`, a
+pass that this list still holds. Only the first two are passes.
 """
 
 from collections.abc import Mapping
@@ -15,9 +16,9 @@ from refopt.conformance.ratios import Comparison
 from refopt.conformance.vectors import Case
 
 PASSES = ("pass", "pass-alt")
-NEUTRAL = ("skip", "not-applicable")
+NEUTRAL = ("skip", "not-applicable", "xfail")
 ENDINGS = ("timeout", "crash", "protocol", "output-limit")  # of an exchange without an answer
-FAILURES = ("fail", *ENDINGS, "oracle-error")
+FAILURES = ("fail", *ENDINGS, "oracle-error", "xpass")
 VERDICTS = PASSES + NEUTRAL + FAILURES
 
 
