@@ -2,18 +2,16 @@
 
 import argparse
 import contextlib
-import json
 import secrets
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-from refopt import cli_ways
+from refopt import cli_reports, cli_ways
 from refopt.cli_cases import add_selection, print_cases, selected
-from refopt.cli_common import INTERRUPTED, Usage, check_writable, say, silence
+from refopt.cli_common import INTERRUPTED, Usage, say, silence
 
 
 def add(commands: Any) -> None:
@@ -22,7 +20,7 @@ def add(commands: Any) -> None:
     cli_ways.add(verify)
     add_selection(verify)
     verify.add_argument("--list", action="store_true", help="list the chosen cases and run nothing")
-    verify.add_argument("--json", metavar="PATH", help="write the report as JSON; - is stdout")
+    cli_reports.add(verify)
     verify.set_defaults(command=verify_command)
 
 
@@ -34,12 +32,13 @@ def verify_command(options: argparse.Namespace) -> int:
     from refopt.conformance.runner import NoSuchAdapter, NotStarted
     from refopt.conformance.verify import judge
 
+    if cli_reports.are_two_files(options):
+        return cli_reports.compare_files(options.compare)
     cli_ways.check_options(options)
     vectors, cases = selected(options)
     if options.list:
         return print_cases(cases)
-    if options.json != "-":
-        check_writable("--json", options.json)
+    reports = cli_reports.Reports(options, [case.id for case in vectors.cases])
     subject = cli_ways.subject(options)
     seed = secrets.randbelow(2**32) if options.seed is None else options.seed
     try:
@@ -67,13 +66,13 @@ def verify_command(options: argparse.Namespace) -> int:
         install = "; install refopt[peers]" if missing else ""
         say(f"refopt: the adapter {subject.spec} did not start: {error}{install}", sys.stderr)
         return EXIT_NOT_STARTED
-    status = INTERRUPTED if report.interrupted else report.exit_status
+    status = reports.judge(report)
     try:
-        _write(report, options.json)
+        reports.show(report)
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit):  # rich turns the first into the second; the verdict stands
         silence()
-    return status
+    return INTERRUPTED if report.interrupted else status
 
 
 @contextlib.contextmanager
@@ -112,24 +111,3 @@ class _progress:
 
     def __exit__(self, *exception: object) -> None:
         self._bar.stop()
-
-
-def _write(report: Any, path: str | None) -> None:
-    from rich.console import Console
-
-    from refopt.conformance.report import draw, to_json
-
-    console = Console(stderr=path == "-")
-    if not console.is_terminal:
-        console = Console(stderr=path == "-", width=110)  # a log file has no width of its own
-    draw(report, console)
-    if path is None:
-        return
-    text = json.dumps(to_json(report), indent=1, allow_nan=False) + "\n"
-    if path == "-":
-        sys.stdout.write(text)
-        return
-    try:
-        Path(path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise Usage(f"`--json` is {path}, which cannot be written: {error.strerror}.") from None

@@ -11,6 +11,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,8 +144,13 @@ def opened(chromium: str, folder: Path) -> Iterator[Page]:
     answers_out, answers_in = os.pipe()
     flags = ["--headless", "--remote-debugging-pipe", "--no-first-run", "--disable-gpu", "--no-sandbox"]
     flags += ["--disable-dev-shm-usage", "--disable-background-networking", f"--user-data-dir={folder}"]
+    # Its descriptors 3 and 4 may be taken in this process, so both ends are first moved out of the way.
+    program = (
+        "import fcntl, os, sys; a, b = (fcntl.fcntl(int(x), fcntl.F_DUPFD, 10) for x in sys.argv[1:3]); "
+        "os.dup2(a, 3), os.dup2(b, 4), os.execv(sys.argv[3], sys.argv[3:])"
+    )
     process = subprocess.Popen(
-        ["sh", "-c", f'exec "$@" 3<&{commands_out} 4>&{answers_in}', "sh", chromium, *flags],
+        [sys.executable, "-c", program, str(commands_out), str(answers_in), chromium, *flags],
         pass_fds=(commands_out, answers_in),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -82,7 +82,7 @@ LAYERS = (
     ("conformance",),
     ("properties", "adapters", "templates"),
     ("plots", "cli_common"),
-    ("cli_cases", "cli_run", "cli_init"),
+    ("cli_cases", "cli_reports", "cli_run", "cli_init"),
     ("cli_ways",),
     ("cli_verify",),
     ("cli",),

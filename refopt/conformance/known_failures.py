@@ -14,7 +14,7 @@ reason. The file is TOML; a run writes one for its failures, with the reasons th
 import datetime
 import json
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from typing import Any
 from refopt.conformance import scoring
 from refopt.conformance.loading import suggestion
 from refopt.conformance.printable import printable
+from refopt.conformance.report import Report
 from refopt.conformance.scoring import Score
 
 FIELDS = {"id": str, "reason": str, "link": str, "expires": datetime.date}
@@ -80,13 +81,17 @@ class KnownFailures:
         """Say whether an entry's last day is over."""
         return self.today > entry.expires
 
-    def errors(self, ids: Collection[str]) -> list[str]:
-        """Say which entries of the chosen cases have expired."""
-        return [
-            f"the known failure {entry.id} expired on {entry.expires}: {entry.reason}"
-            for entry in self.entries.values()
-            if entry.id in ids and self.is_expired(entry)
-        ]
+    def apply(self, report: Report) -> None:
+        """Put a run under the list: its verdicts, and an error for each case whose entry has expired."""
+        ids = {score.case.id for score in report.scores}
+        report.scores = [self.judge(score) for score in report.scores]
+        listed = [entry for entry in self.entries.values() if entry.id in ids]
+        report.errors += [self.expiry(entry) for entry in listed if self.is_expired(entry)]
+
+    @staticmethod
+    def expiry(entry: Entry) -> str:
+        """Say that an entry has expired."""
+        return f"the known failure {entry.id} expired on {entry.expires}: {entry.reason}"
 
 
 def load(path: Path, ids: Iterable[str], today: datetime.date | None = None) -> KnownFailures:
@@ -110,7 +115,7 @@ def load(path: Path, ids: Iterable[str], today: datetime.date | None = None) -> 
     if content or not isinstance(tables, list):
         named = next(iter(content), "known")
         raise UnusableList(f"{path} holds `{named}`; it may hold only `[[known]]` entries.")
-    known = {name: None for name in ids}
+    known = dict.fromkeys(ids)
     entries: dict[str, Entry] = {}
     for number, table in enumerate(tables, 1):
         entry = _entry(f"{path}: entry {number}", table)
@@ -172,6 +177,4 @@ def _string(given: str) -> str:
 
 def listed_failures(scores: Iterable[Score]) -> list[tuple[str, str]]:
     """Return id and reason of the scores that a written list names: failures that may be excused."""
-    return [
-        (score.case.id, score.reason) for score in scores if score.verdict in (*EXCUSABLE, "xfail")
-    ]
+    return [(score.case.id, score.reason) for score in scores if score.verdict in (*EXCUSABLE, "xfail")]

@@ -1,7 +1,7 @@
-"""Reports: the table by method and level, the failures with where they start, and the whole as JSON.
+"""Reports: what a run found, summarised by method and level, its failures in words, and the whole as JSON.
 
-The JSON is described by `report.schema.json` beside this file; other files are written by `report_files` and
-`report_html`. rich is imported only when a table is drawn.
+The JSON is described by `report.schema.json` beside this file. `report_table` draws a report in a terminal,
+`report_files` and `report_html` write it for other programs and for readers.
 """
 
 import datetime
@@ -9,7 +9,7 @@ import os
 import platform
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,6 @@ from refopt.conformance.runner import Hello
 from refopt.conformance.scoring import Score
 
 FORMAT = "refopt-report/1"
-FAILURES_DRAWN = 10
 EXIT_PASS, EXIT_FAILURES, EXIT_USAGE, EXIT_NOT_STARTED, EXIT_CORRUPT, EXIT_NOTHING_RAN = range(6)
 
 
@@ -80,7 +79,7 @@ class Report:
     def headline(self) -> str:
         """Return one line with every count, those left out included."""
         counts = self.counts
-        shown = [*_ALWAYS, *(verdict for verdict in counts if verdict not in _ALWAYS)]
+        shown = [*ALWAYS, *(verdict for verdict in counts if verdict not in ALWAYS)]
         parts = [f"{counts[verdict]} {verdict}" for verdict in shown]
         missing = self.total - len(self.scores)
         parts += [f"{missing} not reached"] if missing else []
@@ -92,7 +91,8 @@ class Report:
         return shlex.join(words)
 
 
-_ALWAYS = ("pass", "pass-alt", "fail", "skip")
+ALWAYS = ("pass", "pass-alt", "fail", "skip")
+"""Verdicts that every headline counts, also where they are zero."""
 
 
 def _now() -> str:
@@ -165,7 +165,7 @@ def to_json(report: Report) -> dict[str, Any]:
 
 def _result(report: Report, score: Score) -> dict[str, Any]:
     case = score.case
-    found = {
+    found: dict[str, Any] = {
         "id": case.id,
         "method": case.method,
         "level": case.level,
@@ -208,50 +208,6 @@ def _finite(number: float | None) -> float | None:
     return number if number is not None and abs(number) < float("inf") else None
 
 
-def draw(report: Report, console: Any) -> None:
-    """Print the table and the failures on a `rich.console.Console`."""
-    from rich.table import Table
-
-    hello = report.hello
-    console.print(f"[bold]{_shown(hello.name)}[/] {_shown(hello.version)}, {_shown(hello.language)}")
-    console.print(f"profile {_shown(profile_text(hello))}; vectors {report.digest[:12]}{_seed(report)}")
-    table = Table()
-    for title in (
-        "method",
-        "level",
-        "cases",
-        "pass",
-        "alt",
-        "fail",
-        "skip",
-        "other",
-        "worst ratio",
-        "digits",
-    ):
-        table.add_column(title, no_wrap=True, justify="left" if title in ("method", "level") else "right")
-    for row in table_rows(report.scores):
-        if row["counts"].get("skip") != row["cases"]:  # rows of skips only are counted below the table
-            table.add_row(*_cells(row))
-    console.print(table)
-    for line in [*skip_lines(report), *notes(report)]:
-        console.print(_shown(line), highlight=False)
-    for line in report.errors:
-        console.print(f"[bold red]error[/]: {_shown(line)}", highlight=False)
-    for score in report.failures[:FAILURES_DRAWN]:
-        _draw_failure(report, score, console)
-    if len(report.failures) > FAILURES_DRAWN:
-        more = len(report.failures) - FAILURES_DRAWN
-        console.print(f"\nand {more} further failures; `--json PATH` lists them all", highlight=False)
-    for line in mistake_counts(report):
-        console.print(_shown(line), highlight=False)
-    stopped = "[bold]stopped by the user[/]: " if report.interrupted else ""
-    console.print(f"{stopped}[bold {'green' if report.exit_status == 0 else 'red'}]{report.headline()}[/]")
-
-
-def _seed(report: Report) -> str:
-    return "" if report.seed is None else f"; seed {report.seed}"
-
-
 def profile_text(hello: Hello) -> str:
     """Write an adapter's choices in one line, "default" where it declares none."""
     return ", ".join(f"{key}={value}" for key, value in hello.profile.items()) or "default"
@@ -278,36 +234,6 @@ def notes(report: Report) -> list[str]:
         for op, number in refused.items()
         if op not in ordinary
     ]
-
-
-def _shown(text: object) -> str:
-    from rich.markup import escape
-
-    return escape(printable(text))
-
-
-def _cells(row: Mapping[str, Any]) -> list[str]:
-    counts = row["counts"]
-    other = sum(number for verdict, number in counts.items() if verdict not in _ALWAYS)
-    numbers = [row["cases"], *(counts.get(verdict, 0) for verdict in _ALWAYS), other]
-    ratio = "-" if row["ratio"] is None else f"{row['ratio']:.2g}"
-    digits = "-" if row["digits"] is None else f"{row['digits']:.1f}"
-    return [row["method"], row["level"], *map(str, numbers), ratio, digits]
-
-
-def _draw_failure(report: Report, score: Score, console: Any) -> None:
-    case = score.case
-    title = f"[bold red]{score.verdict}[/] [bold]{_shown(case.id)}[/]"
-    console.print(f"\n{title}: {_shown(score.reason)}", highlight=False)
-    for name, found in score.quantities.items():
-        if not found.passed:
-            console.print(f"  {_shown(name)} {_shown(describe(found))}", highlight=False)
-    for line in mistake_lines(score):
-        console.print(f"  [bold]{_shown(line)}[/]", highlight=False)
-    console.print(f"  the case: {_shown(case.comment)} ({_shown(case.source)})", highlight=False)
-    for flag, meaning in case.flags.items():
-        console.print(f"  {_shown(flag)}: {_shown(meaning)}", highlight=False)
-    console.print(f"  {_shown(report.reproduction(score))}", highlight=False, soft_wrap=True)
 
 
 def mistake_lines(score: Score) -> list[str]:

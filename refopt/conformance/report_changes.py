@@ -99,9 +99,9 @@ def _change(name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | N
     if was is None:
         return Change("new", name, was, now)
     if now in scoring.PASSES and old is not None and new is not None:
-        digits = (old.get("digits"), new.get("digits"))
-        if None not in digits and abs(digits[0] - digits[1]) >= CHANGED_DIGITS:
-            return Change("digits", name, was, now, digits)
+        before, after = old.get("digits"), new.get("digits")
+        if before is not None and after is not None and abs(before - after) >= CHANGED_DIGITS:
+            return Change("digits", name, was, now, (before, after))
     return None
 
 
@@ -112,7 +112,7 @@ def is_worse(found: list[Change]) -> bool:
 
 def lines(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Describe the differences of two reports, a line for each case, and count them in the last."""
-    said = []
+    said: list[str] = []
     for field, words in (("adapter", "adapters"), ("vectors", "vectors"), ("environment", "environments")):
         if _identity(field, old) != _identity(field, new):
             said.append(f"the {words} differ: {_identity(field, old)} before, {_identity(field, new)} now")

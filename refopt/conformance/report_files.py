@@ -25,9 +25,9 @@ from refopt.conformance.report import (
     EXIT_NOTHING_RAN,
     Report,
     describe,
-    mistake_lines,
     environment,
     introduction,
+    mistake_lines,
     profile_text,
     to_json,
 )

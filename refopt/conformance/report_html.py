@@ -8,31 +8,25 @@ everything is still there, only the filters are not.
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from importlib.resources import files
 from typing import Any
 
 from refopt.conformance import scoring
-from refopt.conformance.printable import printable
-from refopt.conformance.ratios import Comparison
 from refopt.conformance.report import (
+    ALWAYS,
     EXIT_NOTHING_RAN,
     Report,
     environment,
     introduction,
     mistake_counts,
-    mistake_lines,
     notes,
     profile_text,
     skip_lines,
     table_rows,
 )
-from refopt.conformance.report_charts import divergence, histogram, verdict_bar, verdict_class
+from refopt.conformance.report_cases import case_html, text
+from refopt.conformance.report_charts import histogram, verdict_bar, verdict_class
 from refopt.conformance.report_files import run_faults, statement
-from refopt.conformance.scoring import Score
-
-ALWAYS = ("pass", "pass-alt", "fail", "skip")
-_COLUMNS = ("quantity", "ratio", "allowed", "digits", "where", "given", "expected")
 
 
 def html(report: Report) -> str:
@@ -50,7 +44,7 @@ def html(report: Report) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="color-scheme" content="light dark">
-<title>{_text(said["name"])} {_text(said["version"])}: refopt report</title>
+<title>{text(said["name"])} {text(said["version"])}: refopt report</title>
 <link rel="icon" href="data:,">
 <style>{style}</style>
 </head>
@@ -77,10 +71,6 @@ def _digest(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def _text(value: object) -> str:
-    return escape(printable(value))
-
-
 def _header(report: Report) -> str:
     said = introduction(report.hello)
     good = report.exit_status == 0 and not report.interrupted
@@ -90,8 +80,8 @@ def _header(report: Report) -> str:
         items += f'<li class="plain"><b>{missing}</b>not reached</li>'
     return f"""<header>
 <p class="eyebrow">refopt conformance report</p>
-<h1>{_text(said["name"])} <small>{_text(said["version"])}, {_text(said["language"])}</small></h1>
-<p class="outcome {"good" if good else "bad"}">{_text(outcome(report))}</p>
+<h1>{text(said["name"])} <small>{text(said["version"])}, {text(said["language"])}</small></h1>
+<p class="outcome {"good" if good else "bad"}">{text(outcome(report))}</p>
 <ul class="counts">{items}</ul>
 {verdict_bar(report.counts)}
 </header>"""
@@ -133,9 +123,9 @@ def _count(report: Report, verdict: str) -> str:
 def _matrix(report: Report) -> str:
     rows = {(row["method"], row["level"]): row for row in table_rows(report.scores)}
     methods, levels = (sorted({key[index] for key in rows}) for index in (0, 1))
-    head = "".join(f'<th scope="col">{_text(level)}</th>' for level in levels)
+    head = "".join(f'<th scope="col">{text(level)}</th>' for level in levels)
     body = "".join(
-        f'<tr><th scope="row">{_text(method).replace("_", "_<wbr>")}</th>'
+        f'<tr><th scope="row">{text(method).replace("_", "_<wbr>")}</th>'
         + "".join(f"<td>{_cell(rows.get((method, level)))}</td>" for level in levels)
         + "</tr>"
         for method in methods
@@ -172,8 +162,8 @@ def _cell(row: Mapping[str, Any] | None) -> str:
         f"{row['method']} {row['level']}: {passed} of {number} cases pass, {failed} fail, {left_out} skipped"
     )
     return (
-        f'<button type="button" class="{kind}" data-set="method={_text(row["method"])}&amp;level='
-        f'{_text(row["level"])}" aria-pressed="false" aria-label="{_text(name)}">'
+        f'<button type="button" class="{kind}" data-set="method={text(row["method"])}&amp;level='
+        f'{text(row["level"])}" aria-pressed="false" aria-label="{text(name)}">'
         f"{main}<small>{', '.join(below)}</small></button>"
     )
 
@@ -201,7 +191,7 @@ def _cases(report: Report) -> str:
         for field in ("method", "level")
     )
     first = report.failures and ordered[0]
-    listed = "\n".join(_case(report, score, score is first) for score in ordered)
+    listed = "\n".join(case_html(report, score, score is first) for score in ordered)
     return f"""<section id="cases" tabindex="-1" aria-labelledby="cases-title">
 <h2 id="cases-title">Cases</h2>
 <form id="filters" class="filters" hidden>
@@ -216,55 +206,8 @@ def _cases(report: Report) -> str:
 
 
 def _select(name: str, options: Iterable[tuple[str, str]]) -> str:
-    listed = "".join(f'<option value="{_text(value)}">{_text(label)}</option>' for value, label in options)
+    listed = "".join(f'<option value="{text(value)}">{text(label)}</option>' for value, label in options)
     return f'<label>{name}<select name="{name}"><option value="">all</option>{listed}</select></label>'
-
-
-def _case(report: Report, score: Score, is_open: bool) -> str:
-    case, failed = score.case, score.verdict in scoring.FAILURES
-    figure = "" if score.digits is None else f"{score.digits:.1f} digits, ratio {score.ratio or 0.0:.2g}"
-    reason = f'<p class="reason">{_text(score.reason)}</p>' if score.reason else ""
-    flags = "".join(f"<li>{_text(flag)}: {_text(meaning)}</li>" for flag, meaning in case.flags.items())
-    flags = f'<ul class="lines soft">{flags}</ul>' if failed and flags else ""
-    named = "".join(f'<p class="named">{_text(line)}</p>' for line in mistake_lines(score))
-    data = (
-        f'data-method="{_text(case.method)}" data-level="{_text(case.level)}" data-verdict="{score.verdict}"'
-    )
-    tag = f'<span class="tag {verdict_class(score.verdict)}">{score.verdict}</span>'
-    title = f'{tag}<span class="id">{_text(case.id)}</span><span class="figure">{figure}</span>'
-    return f"""<details class="case" {data} data-failure="{int(failed)}"{" open" * is_open}><summary>{title}</summary>
-<div class="inside">{reason}{named}<p class="soft">{_text(case.comment)} ({_text(case.source)})</p>
-{_quantities(score.quantities)}{divergence(score.quantities)}{flags}
-<pre>{_text(report.reproduction(score))}</pre></div></details>"""
-
-
-def _quantities(quantities: Mapping[str, Comparison]) -> str:
-    if not quantities:
-        return ""
-    head = "".join(f"<th>{column}</th>" for column in _COLUMNS)
-    body = "".join(_quantity(name, found) for name, found in quantities.items())
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _quantity(name: str, found: Comparison) -> str:
-    row = "<tr>" if found.passed else '<tr class="off">'
-    if found.ratio is None:
-        return f'{row}<td>{_text(name)}</td><td colspan="6">{_text(found.reason or "as expected")}</td></tr>'
-    where = [] if found.step is None else [f"step {found.step}"]
-    where += [] if not found.position else [f"entry {list(found.position)}"]
-    numbers = ["" if number is None else f"{number:.17g}" for number in (found.given, found.expected)]
-    texts = [
-        f"{found.ratio:.3g}",
-        f"{found.threshold:g}",
-        f"{found.digits or 0.0:.1f}",
-        ", ".join(where),
-        *numbers,
-    ]
-    cells = "".join(
-        f'<td data-name="{column}">{_text(text)}</td>'
-        for column, text in zip(_COLUMNS[1:], texts, strict=True)
-    )
-    return f"{row}<td>{_text(name)}</td>{cells}</tr>"
 
 
 def _facts(report: Report) -> str:
@@ -279,18 +222,18 @@ def _facts(report: Report) -> str:
         "run": f"{report.started}, {report.seconds:.1f} s"
         + ("" if report.seed is None else f", shuffled by the seed {report.seed}"),
     }
-    listed = "".join(f"<dt>{name}</dt><dd>{_text(value)}</dd>" for name, value in facts.items())
+    listed = "".join(f"<dt>{name}</dt><dd>{text(value)}</dd>" for name, value in facts.items())
     return f"""<section>
 <h2>What was run, and what was not</h2>
 <dl>{listed}</dl>
 {_list([*run_faults(report), *skip_lines(report), *notes(report), *mistake_counts(report)])}
 <p>To claim it in a README:</p>
-<pre>{_text(statement(report))}</pre>
+<pre>{text(statement(report))}</pre>
 <p class="soft">Vectors test definitions on small problems, not training performance.
 There is no single score.</p>
 </section>"""
 
 
 def _list(lines: Sequence[str]) -> str:
-    items = "".join(f"<li>{_text(line)}</li>" for line in lines)
+    items = "".join(f"<li>{text(line)}</li>" for line in lines)
     return f'<ul class="lines">{items}</ul>' if lines else ""
