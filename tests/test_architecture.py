@@ -284,13 +284,13 @@ def test_oracles_import_only_the_standard_library_and_mpmath():
 
 def test_the_runtime_imports_only_what_it_declares():
     declared = {"refopt", "numpy", "scipy", "autograd", "array_api_compat", "rich"}
-    optional = {"hypothesis"}  # in the property strategies
+    optional = {"strategies.py": {"hypothesis"}, "case_parameters.py": {"pytest"}}  # asked for by their users
     checking = {"jsonschema"}  # in --validate alone
     faults = {}
     for path, tree in trees(PACKAGE):
         if layer_name(path) in ("adapters", "plots", "arrays"):
             continue  # other people's code, matplotlib, and the one file that knows array libraries
-        extra = optional if path.name.endswith("strategies.py") else set()
+        extra = next((names for end, names in optional.items() if path.name.endswith(end)), set())
         extra |= checking if path.stem == "validation" else set()
         if names := foreign_imports(tree, declared | extra):
             faults[str(path.relative_to(ROOT))] = names
