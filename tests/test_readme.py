@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from refopt.amos import Amos, AmosStep
 from refopt.fosi import Fosi, FosiStep
 from refopt.grouped_newton import GroupedNewton, GroupedNewtonStep
 
@@ -30,6 +31,12 @@ def test_python_blocks_run(capsys):
     assert solution.status == "two"
     assert max(abs(abs(solution.minimizer) - [0.5, 0.75**0.5])) < 1e-14
     assert namespace["flat"].status == "unbounded"
+    # x^3/6 + y^2/2 at (1, 1): g = (1/2, 1), h = (1, 1), so that Sophia goes to (1/2, 0). There h = (1/2, 1),
+    # and the slopes are (1/2, 0) over sqrt(1/4 + 1). Gradient descent from x = 1/2: 1/2 - (1/8)/4 = 15/32.
+    chosen = namespace["chosen"]
+    assert max(abs(chosen.lipschitz - [0.25 / 1.25**0.5, 0])) < 1e-11  # but for epsilon = 1e-12
+    assert (chosen.to_first.tolist(), chosen.offload) == ([True, False], 0.5)
+    assert max(abs(chosen.theta_next - [15 / 32, 0])) < 1e-15
     step = namespace["step"]
     assert max(abs(step.newton_direction - [0.3, 0.3])) < 1e-14
     assert max(abs(step.base_direction - [-0.18, 0.18])) < 1e-14
@@ -44,15 +51,20 @@ def fields_in(section: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("section", "step"), [("Symbols of FOSI", FosiStep), ("Symbols of grouped Newton", GroupedNewtonStep)]
+    ("section", "step"),
+    [
+        ("Symbols of FOSI", FosiStep),
+        ("Symbols of grouped Newton", GroupedNewtonStep),
+        ("Symbols of AMOS", AmosStep),
+    ],
 )
 def test_symbol_table_lists_the_fields_of_a_step(section, step):
     assert fields_in(section) == [name for name in step._fields if name != "state"]
 
 
-@pytest.mark.parametrize("section", ["Symbols of FOSI", "Symbols of grouped Newton"])
+@pytest.mark.parametrize("section", ["Symbols of FOSI", "Symbols of grouped Newton", "Symbols of AMOS"])
 def test_symbol_table_lists_settings_that_exist(section):
-    names = {field.name for kind in (Fosi, GroupedNewton) for field in fields(kind)}
+    names = {field.name for kind in (Fosi, GroupedNewton, Amos) for field in fields(kind)}
     text = README.read_text(encoding="utf-8").split(f"\n## {section}\n")[1].split("\n## ")[0]
     rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", text.split("| setting ")[1], re.MULTILINE)
     listed = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
