@@ -77,7 +77,7 @@ def _probes(seed: int, count: int, n: int) -> list[list[float]]:
 
 def _case(
     what: str, problem: str, steps: int, comment: str, flags: tuple[str, ...], *, start: Any = "default",
-    seed: int | None = None, dtype: str = "float64", choices: bool = False, **settings: Any,
+    seed: int | None = None, dtype: str = "float64", **settings: Any,
 ) -> Case:  # fmt: skip
     chosen = load(problem)
     full = {**(SETTINGS if dtype == "float64" else SINGLE), **settings}
@@ -91,7 +91,7 @@ def _case(
         ),
         "values": Close(scale=lambda i, o: largest(o["values"]), terms=terms, axis="step", why=why),
     }
-    named = ((STEP_FIRST,), (CORRECTED, STEP_FIRST)) if choices else ()
+    named = ((STEP_FIRST,), (CORRECTED, STEP_FIRST))
     return Case(
         id=f"sophia.sophia_run.L4.{what}",
         op="sophia_run",
@@ -120,9 +120,9 @@ def cases() -> list[Case]:
     # fmt: off
     return [
         _case("rosenbrock", "rosenbrock-2", 14, "curvatures of 1 to 1000, refreshed every third step",
-              ("Refresh", "Clip"), learning_rate=0.02, refresh_every=3, beta2=0.5, choices=True),
+              ("Refresh", "Clip"), learning_rate=0.02, refresh_every=3, beta2=0.5),
         _case("logistic", "logistic-7x4", 15, "one refresh, then ten steps with an old diagonal",
-              ("Refresh", "Memory"), learning_rate=0.25, rho=1.0, beta2=0.75, choices=True),
+              ("Refresh", "Memory"), learning_rate=0.25, rho=1.0, beta2=0.75),
         _case("logistic-probes", "logistic-7x4", 12, "a Rademacher probe for each of four refreshes",
               ("Hutchinson", "Refresh"), learning_rate=0.25, rho=1.0, beta2=0.5, refresh_every=3, seed=211),
         _case("log-cosh", "log-cosh-6", 12, "curvatures that vanish far out: clipped there, not near 0",

@@ -87,14 +87,20 @@ def _rules(zero: tuple[str, ...]) -> dict[str, Rule]:
     }
 
 
+def _choices(settings: Mapping[str, Any], iteration: int) -> list[tuple[str, ...]]:
+    """Return the choices under which the answer is another one."""
+    order = (STEP_FIRST,) if refreshes_at(settings, iteration) else ()
+    moment = (CORRECTED,) if settings["beta1"] else ()
+    return [choice for choice in dict.fromkeys((order, moment + order)) if choice]
+
+
 def _case(
     what: str, comment: str, flags: tuple[str, ...], *, state: Mapping[str, Any] = STATE,
     gradient: list[float] = GRADIENT, diagonal: list[float] | None = None, theta: list[float] = THETA,
-    dtype: str = "float64", choices: bool = False, zero: tuple[str, ...] = (), **settings: Any,
+    dtype: str = "float64", zero: tuple[str, ...] = (), **settings: Any,
 ) -> Case:  # fmt: skip
-    usual = SETTINGS if dtype == "float64" else SINGLE
+    chosen_settings = {**(SETTINGS if dtype == "float64" else SINGLE), **settings}
     rules = _rules(zero)
-    named = ((STEP_FIRST,), (CORRECTED, STEP_FIRST)) if choices else ()
     return Case(
         id=f"sophia.sophia_step.L3.{what}",
         op="sophia_step",
@@ -104,7 +110,7 @@ def _case(
         flags=flags,
         dtype=dtype,
         inputs={
-            "settings": {**usual, **settings},
+            "settings": chosen_settings,
             "theta": theta,
             "gradient": gradient,
             "state": dict(state),
@@ -112,7 +118,10 @@ def _case(
         },
         compute=partial(compute, ()),
         rules=rules,
-        alternatives={",".join(chosen): Alternative(partial(compute, chosen), rules) for chosen in named},
+        alternatives={
+            ",".join(chosen): Alternative(partial(compute, chosen), rules)
+            for chosen in _choices(chosen_settings, state["iteration"])
+        },
         perturb=("theta", "gradient", "state", "diagonal"),
         checks=[Check("Algorithm 3 as written", textbook_defect)],
     )
@@ -128,10 +137,10 @@ def cases() -> list[Case]:
     # fmt: off
     return [
         _case("first", "t = 0 refreshes: h is (1 - beta2) times the estimate, not the estimate",
-              ("Refresh", "NoCorrection"), state=fresh, diagonal=DIAGONAL, choices=True),
+              ("Refresh", "NoCorrection"), state=fresh, diagonal=DIAGONAL),
         _case("between", "t = 7, refresh_every = 10: h stays as it is", ("Refresh", "Memory")),
         _case("refresh", "t = 20: the estimate enters h before the step uses it",
-              ("Refresh", "Memory", "Order"), state=at_20, diagonal=DIAGONAL, choices=True),
+              ("Refresh", "Memory", "Order"), state=at_20, diagonal=DIAGONAL),
         _case("every-step", "refresh_every = 1", ("Refresh",), diagonal=DIAGONAL, refresh_every=1),
         _case("period-7", "t = 7, refresh_every = 7", ("Refresh",), diagonal=DIAGONAL, refresh_every=7),
         _case("clipped", "clipped at 1 and at -1, and neither: the clip is of m / (rho h), then eta",

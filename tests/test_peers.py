@@ -20,6 +20,8 @@ NEEDS = {
     "scipy": ("scipy",),
     "optax": ("jax", "optax"),
     "torch": ("torch",),
+    "optax-sophia": ("jax", "optax"),
+    "pytorch-optimizer": ("torch", "pytorch_optimizer"),
     "jax-derivatives": ("jax",),
     "torch-derivatives": ("torch",),
 }
@@ -27,6 +29,8 @@ OPERATIONS = {
     "scipy": {"extreme_spectrum"},
     "optax": {"base_step", "base_directions", "base_run"},
     "torch": {"base_step", "base_directions", "base_run"},
+    "optax-sophia": {"sophia_step", "sophia_run"},
+    "pytorch-optimizer": {"sophia_step", "sophia_run"},
     "jax-derivatives": {"derivatives", "along", "summary"},
     "torch-derivatives": {"derivatives", "along", "summary", "summary_tensor"},
 }
@@ -98,6 +102,17 @@ def test_optax_as_it_comes_passes_rmsprop_under_its_profile():
     assert {(score.verdict, score.profile) for score in report.scores} == {
         ("pass-alt", "rmsprop.epsilon=inside")
     }
+
+
+def test_optaxs_sophia_passes_ordinary_cases_under_its_two_choices_only():
+    need("jax", "optax")
+    found = {score.case.id: score for score in run("optax-sophia").scores if score.verdict == "pass-alt"}
+    # a step that takes no estimate in depends on the first choice alone
+    assert {score.profile for score in found.values()} == {
+        "sophia.moment=corrected",
+        "sophia.moment=corrected,sophia.order=step-first",
+    }
+    assert len(found) > 20
 
 
 def sech_squared(z: float) -> float:

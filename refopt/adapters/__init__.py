@@ -7,6 +7,8 @@ AVAILABLE = {
     "torch": "refopt.adapters.torch_first_order:TorchFirstOrder",
     "jax-derivatives": "refopt.adapters.jax_derivatives:JaxDerivatives",
     "torch-derivatives": "refopt.adapters.torch_derivatives:TorchDerivatives",
+    "optax-sophia": "refopt.adapters.optax_sophia:OptaxSophia",
+    "pytorch-optimizer": "refopt.adapters.pytorch_optimizer_sophia:PytorchOptimizerSophia",
     "grnewt": "refopt.adapters.grnewt:Grnewt",
 }
 """Their short names, which `refopt verify --adapter` takes."""
