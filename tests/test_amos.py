@@ -353,22 +353,22 @@ def test_each_eigenspace_moves_by_its_optimizer(lane, dtype):
     np.testing.assert_array_equal(lane.host(three.theta_next), lane.host(two.theta_next))
 
 
-def test_what_the_eigenvectors_do_not_span_goes_to_the_first():
+def test_what_the_eigenvectors_do_not_span_goes_to_the_first(lane):
     # k = l = 1 of eigenvalues (9 + y_0, 4, 1 + y_2): y_1 is outside. Both ends change by |c| = 1 along their
     # vectors: with 1/4 they go to the first, with 2 to the second.
     U = rotation()
-    f = Cubic(HOST, [9, 4, 1], [1, 0, 1], U)
+    f = Cubic(lane, [9, 4, 1], [1, 0, 1], U)
     settings = {"granularity": "eigenspace", "largest": 1, "smallest": 1, "denominator": "component"}
     settings |= {"average": "bias-corrected", "epsilon": 0.0}
     for threshold, rates in ((0.25, [0.25, 0.25, 0.25]), (2.0, [0.5, 0.25, 0.5])):
         optimizer = amos(threshold=threshold, **settings)
-        theta = U @ [0.5, 1, -0.25]
-        one = optimizer.step(f, theta, optimizer.init(theta, np.array([1.0, 2.0, 3.0])))
-        two = optimizer.step(f, U @ [0.25, 2, 0.25], one.state)
-        np.testing.assert_allclose(two.statistic, [1, 1], rtol=1e-12)
+        theta = lane.array(U @ [0.5, 1, -0.25])
+        one = optimizer.step(f, theta, optimizer.init(theta, lane.array([1.0, 2.0, 3.0])))
+        two = optimizer.step(f, lane.array(U @ [0.25, 2, 0.25]), one.state)
+        np.testing.assert_allclose(lane.host(two.statistic), [1, 1], rtol=1e-12)
         assert two.offload == (1.0 if threshold < 1 else 0.0)
-        g = U.T @ two.gradient
-        np.testing.assert_allclose(U.T @ two.direction, -np.array(rates) * g, rtol=1e-12)
+        g = U.T @ lane.host(two.gradient)
+        np.testing.assert_allclose(U.T @ lane.host(two.direction), -np.array(rates) * g, rtol=1e-12)
 
 
 # Both optimizers the same, or one that has everything.
@@ -409,27 +409,27 @@ def test_a_threshold_beyond_every_slope_gives_everything_to_one(granularity):
 # Idle memories.
 
 
-def test_a_frozen_memory_stands_still_where_its_optimizer_owns_nothing():
+def test_a_frozen_memory_stands_still_where_its_optimizer_owns_nothing(lane):
     # c = (4, 0): from t = 1 on x is the first's, y the second's. The first has not been asked at t = 0.
-    f = Cubic(HOST, [1, 1], [4, 0])
+    f, theta = Cubic(lane, [1, 1], [4, 0]), lane.array([1.0, 1.0])
     ball = HeavyBall(learning_rate=0.01, momentum=0.5)
     optimizer = amos(first=ball, second=ball, threshold=0.01)
-    steps = steps_of(f, optimizer, np.ones(2), 4)
-    assert [step.to_first.tolist() for step in steps] == [[False, False]] + [[True, False]] * 3
-    g = [step.gradient for step in steps]
+    steps = steps_of(f, optimizer, theta, 4)
+    assert [lane.host(step.to_first).tolist() for step in steps] == [[False, False]] + [[True, False]] * 3
+    g = [lane.host(step.gradient) for step in steps]
     x1 = g[1][0]
     x2, x3 = x1 / 2 + g[2][0], (x1 / 2 + g[2][0]) / 2 + g[3][0]
-    first = [step.state.first.velocity.tolist() for step in steps]
+    first = [lane.host(step.state.first.velocity) for step in steps]
     np.testing.assert_allclose(first, [[0, 0], [x1, 0], [x2, 0], [x3, 0]], rtol=1e-14)
-    second = [step.state.second.velocity for step in steps]
+    second = [lane.host(step.state.second.velocity) for step in steps]
     assert [v[0] for v in second] == [g[0][0]] * 4  # x stands still once it has gone
     np.testing.assert_allclose(second[1][1], g[0][1] / 2 + g[1][1], rtol=1e-14)
     assert [step.state.first.iteration for step in steps] == [1, 2, 3, 4]  # its clock goes on
-    seeing = steps_of(f, amos(first=ball, second=ball, threshold=0.01, idle="update"), np.ones(2), 2)
-    np.testing.assert_allclose(seeing[1].state.first.velocity, g[0] / 2 + g[1], rtol=1e-14)
+    seeing = steps_of(f, amos(first=ball, second=ball, threshold=0.01, idle="update"), theta, 2)
+    np.testing.assert_allclose(lane.host(seeing[1].state.first.velocity), g[0] / 2 + g[1], rtol=1e-14)
     with planted([change("amos", "second = _kept(~found.mask", "second = _kept(found.mask")]):
-        wrong = steps_of(f, optimizer, np.ones(2), 2)
-        assert wrong[1].state.second.velocity[0] != g[0][0]
+        wrong = steps_of(f, optimizer, theta, 2)
+        assert lane.host(wrong[1].state.second.velocity)[0] != g[0][0]
 
 
 @pytest.mark.parametrize("granularity", ["coordinate", "eigenspace"])
@@ -824,9 +824,9 @@ def test_eigenspaces_need_more_than_a_diagonal():
         ("amos", "found.to_first, c[0, :], c[1, :])", "found.to_first, c[1, :], c[0, :])",
          lambda: test_each_eigenspace_moves_by_its_optimizer(HOST, "float64")),
         ("amos", "d = directions[0] + xp.matmul(V, parts - c[0, :])", "d = xp.matmul(V, parts)",
-         test_what_the_eigenvectors_do_not_span_goes_to_the_first),
+         lambda: test_what_the_eigenvectors_do_not_span_goes_to_the_first(HOST)),
         ("amos", "return theta, _later(own)", "return theta, own",
-         test_a_frozen_memory_stands_still_where_its_optimizer_owns_nothing),
+         lambda: test_a_frozen_memory_stands_still_where_its_optimizer_owns_nothing(HOST)),
         ("amos", "owned = to_first if eigenspaces else mask", "owned = to_first",
          test_offload_counts_parameters_and_not_tensors),
         ("remembered", 'if theta is self._theta and "linearize" in self._known', "if False",
