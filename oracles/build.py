@@ -29,6 +29,7 @@ MODULES = (
     "cubic",
     "grouped_newton",
     "sophia",
+    "amos",
 )
 VECTORS = Path(__file__).parent / "vectors"
 ID = re.compile(r"[a-z_]+\.[a-z_]+\.L[1-6]\.[a-z0-9][a-z0-9-]*")

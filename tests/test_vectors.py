@@ -25,6 +25,7 @@ METHODS = {
     "cubic",
     "grouped_newton",
     "sophia",
+    "amos",
 }
 LARGEST_TOTAL = 6_000_000  # bytes: what a clone, and the wheel, should carry at most
 

@@ -2,11 +2,12 @@
 
 import dataclasses
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from refopt.first_order import FIRST_ORDER
 from refopt.fosi import Fosi
+from refopt.groups import Groups
 from refopt.schedules import SCHEDULES
 
 
@@ -71,6 +72,15 @@ def make_grouped(settings: Mapping[str, Any], groups: Any) -> Any:
     if isinstance(values.get("plateau"), Mapping):
         values["plateau"] = _construct(Plateau, "plateau", values["plateau"])
     return make({"grouped_newton": GroupedNewton}, "grouped_newton", values)
+
+
+def make_partition(labels: Sequence[int]) -> Groups:
+    """Make a partition from the group of each parameter; a refusal names the argument of a case, `groups`."""
+    try:
+        return Groups.from_labels(labels)
+    except (TypeError, ValueError) as error:
+        reason = str(error).replace("`labels", "`groups")
+        raise type(error)(f"`groups` is no partition: {reason}") from None
 
 
 def _construct(kind: Any, name: str, values: Mapping[str, Any]) -> Any:

@@ -1,15 +1,13 @@
 """refopt's grouped Newton behind the operations; `Reference` inherits it."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from refopt.adapters.naming import make_grouped
+from refopt.adapters.naming import make_grouped, make_partition
 from refopt.arrays import check_count, to_host
 from refopt.conformance.adapter import Adapter
 from refopt.cubic import cubic_minimizer
-from refopt.groups import Groups
 from refopt.summary import summary_tensors
 
 STEP = (
@@ -30,13 +28,13 @@ class GroupedReference(Adapter):
     def summary(self, problem, theta, direction, groups):
         """One trace replayed for each group, Taylor mode for the third order."""
         found = self._derivatives(problem).summary(
-            self._array(theta), self._array(direction), _groups(groups)
+            self._array(theta), self._array(direction), make_partition(groups)
         )
         return {name: to_host(getattr(found, name)) for name in ("g_bar", "H_bar", "third_diagonal")}
 
     def summary_tensor(self, problem, theta, direction, groups, order):
         """Forward mode nested over reverse mode."""
-        f, given = self._derivatives(problem), _groups(groups)
+        f, given = self._derivatives(problem), make_partition(groups)
         tensors = summary_tensors(f, self._array(theta), self._array(direction), given, order)
         return {"entries": to_host(tensors[order].entries)}
 
@@ -76,7 +74,7 @@ class GroupedReference(Adapter):
         }
 
     def _grouped_steps(self, problem, settings, groups, theta, steps, curvature_problem) -> list:
-        method = make_grouped(settings, _groups(groups))
+        method = make_grouped(settings, make_partition(groups))
         theta, f, taken = self._array(theta), self._derivatives(problem), []
         curvature = None if curvature_problem is None else self._derivatives(curvature_problem)
         state = method.init(theta)
@@ -84,15 +82,6 @@ class GroupedReference(Adapter):
             taken.append(method.step(f, theta, state, curvature=curvature))
             theta, state = taken[-1].theta_next, taken[-1].state
         return taken
-
-
-def _groups(labels: Sequence[int]) -> Groups:
-    # A case calls them `groups`, and a refusal names the argument of the case.
-    try:
-        return Groups.from_labels(labels)
-    except (TypeError, ValueError) as error:
-        reason = str(error).replace("`labels", "`groups")
-        raise type(error)(f"`groups` is no partition: {reason}") from None
 
 
 def _host(value: Any) -> Any:

@@ -16,11 +16,11 @@ from refopt.conformance.ratios import Comparison
 from refopt.conformance.vectors import Case
 
 Shape = tuple[int, ...]
-_EXACT = "steps period times refreshed state.iteration bounded status dimension clipped"
+_EXACT = "steps period times refreshed state.iteration bounded status dimension clipped to_first assignments"
 EXACT = frozenset(_EXACT.split(" "))
 _POINTS = "theta_next direction gradient hvp gradient_in gradient_out newton_gradient base_direction_raw"
 VECTORS = frozenset(_POINTS.split(" "))
-RUNS = ("base_run", "fosi_run", "sophia_run")
+RUNS = ("base_run", "fosi_run", "sophia_run", "amos_run")
 
 
 def judge(case: Case, name: str, expectation: Mapping[str, Any], reply: Any) -> Comparison:
@@ -117,6 +117,11 @@ def expected_shape(case: Case, quantity: str) -> Shape | None:
         return n
     if case.op == "fosi_step":
         return n if quantity in ("newton_direction", "base_direction") else None
+    if case.op in RUNS:
+        steps = (given["steps"],)
+        points = (given["steps"] + 1,)
+        shapes = {"thetas": (*points, *n), "values": points, "scaling": steps, "offload": steps}
+        return shapes.get(quantity)
     if isinstance(given.get("groups"), list):
         return _grouped_shape(case, quantity, n)
     if case.op == "extreme_spectrum":
@@ -127,9 +132,6 @@ def expected_shape(case: Case, quantity: str) -> Shape | None:
         return steps if quantity == "scaling" else (*steps, *n)
     if case.op == "hessian_diagonal":
         return n
-    if case.op in RUNS:
-        points = (given["steps"] + 1,)
-        return {"thetas": (*points, *n), "values": points, "scaling": (given["steps"],)}.get(quantity)
     return None
 
 

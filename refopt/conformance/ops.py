@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 # May be float64 in a float32 case: Lanczos works in float64, and scalars are often Python floats.
-_WIDE = "eigenvalues residuals diagonal off_diagonal ritz_values residual_norm scaling values r step_sizes"
+_WIDE = (
+    "eigenvalues residuals diagonal off_diagonal ritz_values residual_norm scaling values r step_sizes "
+    "lipschitz statistic offload"
+)
 WIDE = frozenset(_WIDE.split(" "))
 
 
@@ -117,6 +120,12 @@ sophia_step | settings theta gradient state diagonal? | theta_next state.*
     | direction clipped | one step of Sophia from a given state
 sophia_run | problem settings theta steps probes? | thetas
     | values | a free run of Sophia
+lipschitz_averages | curvatures points settings | lipschitz
+    | | AMOS' running averages of slopes of the curvature
+amos_selection | slopes curvatures lipschitz settings groups? | to_first
+    | statistic | who owns each index or tensor
+amos_run | problem settings first second theta steps groups? probes? | thetas
+    | values lipschitz assignments offload | a free run of AMOS
 """)
 
 

@@ -1,0 +1,252 @@
+"""Which optimizer owns an index, from curvature, slope of f and Lipschitz constant (L3).
+
+    fixed threshold    first where statistic > threshold; equality goes to the second
+    newton-ascent      kappa = L g a^2 / (3 (2 - a) lam^2) > 1, infinite for lam <= 0; a is the damping
+
+A tensor's statistic is the mean or the maximum over its members, of L or of kappa. Everything is decided over
+the rationals: the inputs are float64 numbers, products and comparisons exact. Decisions within 1e-12 of the
+boundary of eq. 8, where rounding decides, accept both answers.
+"""
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from itertools import product
+from math import inf
+from typing import Any
+
+from mpmath import mp, mpf
+
+from oracles.case import Case, Check, Close, Exact, OneOf, Quantities, Rule
+from oracles.precision import Number, fraction, largest
+
+MARGIN = Fraction(1, 10**12)
+LARGEST = Fraction(2) ** 100  # statistics beyond it, infinite ones too, are compared by their decisions alone
+SETTINGS: dict[str, Any] = {
+    "threshold": 1.0,
+    "granularity": "coordinate",
+    "aggregate": "mean",
+    "damping": 1.0,
+}
+
+
+def kappa(lam: Fraction, g: Fraction, lipschitz: Fraction, damping: Fraction) -> Any:
+    """Return the margin of eq. 8, infinite where the curvature is not positive."""
+    return lipschitz * g * damping**2 / (3 * (2 - damping) * lam**2) if lam > 0 else inf
+
+
+def statistics(
+    settings: Mapping[str, Any], groups: Sequence[int] | None, per_index: Sequence[Any]
+) -> list[Any]:
+    """Return the statistic of each index, or of each tensor."""
+    if settings["granularity"] != "tensor":
+        return list(per_index)
+    assert groups is not None
+    members = [[x for x, s in zip(per_index, groups, strict=True) if s == k] for k in range(max(groups) + 1)]
+    if settings["aggregate"] == "max":
+        return [max(part) for part in members]
+    return [inf if inf in part else sum(part) / len(part) for part in members]
+
+
+def boundary(settings: Mapping[str, Any]) -> Fraction:
+    """Return what a statistic is compared with."""
+    fixed = settings["threshold"]
+    return Fraction(1) if fixed == "newton-ascent" else fraction(fixed)
+
+
+def select(
+    settings: Mapping[str, Any], groups: Any, curvatures: Sequence[Number], slopes: Sequence[Number],
+    lipschitz: Sequence[Number],
+) -> tuple[list[bool], list[Any]]:  # fmt: skip
+    """Return who goes to the first optimizer, and the statistics, as fractions or infinity."""
+    exact = [[fraction(x) for x in row] for row in (curvatures, slopes, lipschitz)]
+    if settings["threshold"] == "newton-ascent":
+        damping = fraction(settings["damping"])
+        per_index = [kappa(lam, g, L, damping) for lam, g, L in zip(*exact, strict=True)]
+    else:
+        per_index = exact[2]
+    found = statistics(settings, groups, per_index)
+    return [x > boundary(settings) for x in found], found
+
+
+def _close_calls(settings: Mapping[str, Any], found: Sequence[Any]) -> list[int]:
+    # A comparison of one given number with a given threshold involves no rounding: equality is decided.
+    edge = boundary(settings)
+    if settings["threshold"] != "newton-ascent" and settings["granularity"] != "tensor":
+        return []
+    return [i for i, x in enumerate(found) if x != inf and abs(x / edge - 1) <= MARGIN]
+
+
+def compute(inputs: dict[str, Any]) -> Quantities:
+    """Return the selection, every accepted one where rounding decides, and the statistics."""
+    settings = inputs["settings"]
+    rows = (inputs[name] for name in ("curvatures", "slopes", "lipschitz"))
+    chosen, found = select(settings, inputs.get("groups"), *rows)
+    open_calls = _close_calls(settings, found)
+    out: dict[str, Any] = {}
+    if open_calls:
+        for number, values in enumerate(product((False, True), repeat=len(open_calls))):
+            fixed = dict(zip(open_calls, values, strict=True))
+            out[f"_choice_{number}"] = [fixed.get(i, x) for i, x in enumerate(chosen)]
+    else:
+        out["to_first"] = chosen
+    if all(x <= LARGEST for x in found):
+        out["statistic"] = [mpf(x.numerator) / x.denominator for x in found]
+    return out
+
+
+def floating_defect(inputs: dict[str, Any], outputs: Quantities) -> Number:
+    """Compare with roots, sqrt(L) sqrt(g) > sqrt(3 (2 - a)) / a lam; for tensors, with sums."""
+    s, groups = inputs["settings"], inputs.get("groups", [])
+    a, values = s["damping"], []
+    for lam, g, L in zip(inputs["curvatures"], inputs["slopes"], inputs["lipschitz"], strict=True):
+        if s["threshold"] != "newton-ascent":
+            values.append(L / s["threshold"])
+        elif lam > 0:
+            values.append((mp.sqrt(L) * mp.sqrt(g) / (mp.sqrt(3 * (2 - a)) / a * lam)) ** 2)
+        else:
+            values.append(mp.inf)
+    if s["granularity"] == "tensor":
+        parts = [[x for x, k in zip(values, groups, strict=True) if k == t] for t in range(max(groups) + 1)]
+        values = [max(part) if s["aggregate"] == "max" else sum(part) / len(part) for part in parts]
+    for name, chosen in outputs.items():
+        if name != "statistic":
+            wrong = [i for i, x in enumerate(values) if bool(x > 1 + mpf(10) ** -11) != chosen[i]]
+            if any(abs(values[i] - 1) > mpf(10) ** -11 for i in wrong):
+                return mpf(1)
+    if "statistic" in outputs and s["threshold"] == "newton-ascent":
+        pairs = zip(values, outputs["statistic"], strict=True)
+        return max(abs(a - b) / (b or 1) for a, b in pairs)
+    return mpf(0)
+
+
+def _rules(inputs: Mapping[str, Any]) -> dict[str, Rule]:
+    realized = {
+        name: [mpf(x) for x in value] if name in ("slopes", "curvatures", "lipschitz") else value
+        for name, value in inputs.items()
+    }
+    found = compute(realized)
+    accepted = [name for name in found if name.startswith("_choice")]
+    rules: dict[str, Rule] = {
+        "to_first": OneOf({name: Exact() for name in accepted}) if accepted else Exact()
+    }
+    if "statistic" in found:
+        rules["statistic"] = Close(
+            scale=lambda i, o: largest(o["statistic"]) or mpf(1),
+            terms=4 + len(inputs["slopes"]),
+            why="the largest statistic; a quotient of products, a mean",
+        )
+    return rules
+
+
+def _case(
+    what: str, comment: str, flags: tuple[str, ...], *, lipschitz: list[float],
+    curvatures: list[float] | None = None, slopes: list[float] | None = None, groups: list[int] | None = None,
+    dtype: str = "float64", moved: bool = False, **settings: Any,
+) -> Case:  # fmt: skip
+    inputs: dict[str, Any] = {
+        "slopes": slopes or [1.0] * len(lipschitz),
+        "curvatures": curvatures or [1.0] * len(lipschitz),
+        "lipschitz": lipschitz,
+        "settings": {**SETTINGS, **settings},
+        **({"groups": groups} if groups else {}),
+    }
+    return Case(
+        id=f"amos.amos_selection.L3.{what}",
+        op="amos_selection",
+        level="L3",
+        source="ELMO paper, Algorithm 2, line 7, and eq. 8; claims section 5",
+        comment=comment,
+        flags=flags,
+        dtype=dtype,
+        inputs=inputs,
+        compute=compute,
+        rules=_rules(inputs),
+        perturb=("slopes", "curvatures", "lipschitz") if moved else (),
+        checks=[Check("the boundary in roots", floating_defect)],
+    )
+
+
+EDGE = 0.125
+ABOVE, BELOW = EDGE + 2.0**-55, EDGE - 2.0**-56
+ASCENT: dict[str, Any] = {"threshold": "newton-ascent"}
+TENSOR: dict[str, Any] = {"granularity": "tensor"}
+
+
+def _tensors() -> list[Case]:
+    # fmt: off
+    return [
+        _case("tensor-mean", "one mean above, one below although a member is above", ("Tensor",), moved=True,
+              lipschitz=[0.5, 2.5, 0.25, 0.125, 1.75, 0.5], groups=[0, 0, 0, 1, 1, 1], **TENSOR),
+        _case("tensor-max", "the same with maxima: both above", ("Tensor",), moved=True,
+              lipschitz=[0.5, 2.5, 0.25, 0.125, 1.75, 0.5], groups=[0, 0, 0, 1, 1, 1], aggregate="max",
+              **TENSOR),
+        _case("tensor-order", "labels out of parameter order and interleaved", ("Tensor", "GroupOrder"),
+              moved=True, lipschitz=[4.0, 0.25, 0.5, 3.0, 0.125, 0.25], groups=[2, 0, 1, 2, 0, 1], **TENSOR),
+        _case("tensor-equality", "a mean of exactly the threshold: rounding may decide",
+              ("Tensor", "Boundary"),
+              lipschitz=[0.5, 1.5, 0.75, 0.75, 2.0], groups=[0, 0, 1, 1, 1],
+              **TENSOR),
+        _case("tensor-ascent", "the mean of kappa, not kappa of means", ("Tensor", "NewtonAscent"),
+              moved=True,
+              slopes=[1.0, 1.0, 0.5, 2.0, 1.0], curvatures=[0.25, 4.0, 1.0, 2.0, 1.0],
+              lipschitz=[0.5, 1.0, 1.5, 1.0, 2.0], groups=[0, 0, 1, 1, 1], **TENSOR, **ASCENT),
+        _case("tensor-ascent-max", "one member above 1 suffices", ("Tensor", "NewtonAscent"), moved=True,
+              slopes=[1.0, 1.0, 0.5, 2.0, 1.0], curvatures=[0.5, 4.0, 1.0, 2.0, 1.0],
+              lipschitz=[1.0, 1.0, 1.5, 1.0, 2.0], groups=[0, 0, 1, 1, 1], aggregate="max", **TENSOR,
+              **ASCENT),
+        _case("tensor-ascent-concave", "one member without positive curvature sends its tensor to the first",
+              ("Tensor", "Corners"), slopes=[1.0, 1.0, 1.0, 1.0], curvatures=[1.0, -1.0, 1.0, 2.0],
+              lipschitz=[0.0, 0.0, 1.0, 1.0], groups=[0, 0, 1, 1], **TENSOR, **ASCENT),
+        _case("tensor-single", "tensors of one member", ("Tensor", "GroupOrder"), moved=True,
+              lipschitz=[0.5, 2.0, 0.75], groups=[1, 2, 0], aggregate="max", **TENSOR),
+    ]
+    # fmt: on
+
+
+def cases() -> list[Case]:
+    """Return the cases of selections."""
+    near = [3.0 * (1 + 2.0**-45), 3.0 * (1 - 2.0**-45), 3.0, 6.0]
+    # fmt: off
+    return [
+        *_tensors(),
+        _case("fixed", "above: first; below: second", ("FixedThreshold",), moved=True,
+              lipschitz=[0.5, 2.0, 0.0, 1e-12, 40.0, 0.75]),
+        _case("equality", "equality goes to the second, one unit in the last place above it to the first",
+              ("Equality",), lipschitz=[EDGE, ABOVE, BELOW, EDGE], threshold=EDGE),
+        _case("unknown", "L = 0 everywhere: the second, however small the threshold",
+              ("FixedThreshold",), lipschitz=[0.0, 0.0, 0.0], threshold=2.0**-1000),
+        _case("paper-threshold", "the paper's 2e-10 is a float like others", ("FixedThreshold",), moved=True,
+              lipschitz=[1e-10, 3e-10, 2e-9, 1.9e-10], threshold=2e-10),
+        _case("eigenspaces", "eigenspaces are decided like coordinates", ("FixedThreshold",), moved=True,
+              lipschitz=[2.0, 0.25, 1.5], curvatures=[5.0, 1.0, -2.0], granularity="eigenspace"),
+        _case("ascent", "L g > 3 lam^2: the curvature decides as well", ("NewtonAscent",), moved=True,
+              slopes=[1.0, 1.0, 0.5, 4.0, 0.125, 9.0], curvatures=[1.0, 2.0, 0.25, 3.0, 1.0, 0.5],
+              lipschitz=[4.0, 4.0, 0.5, 6.5, 8.0, 1e-3], **ASCENT),
+        _case("ascent-corners", "lam <= 0 always goes to the first, without a division; lam > 0 and g = 0 to "
+              "the second", ("NewtonAscent", "Corners"), slopes=[1.0, 0.0, 1.0, 0.0, 0.0, 2.0, 1e-300],
+              curvatures=[-1.0, -1.0, 0.0, 0.0, 1.0, -1e-300, -0.0],
+              lipschitz=[0.0, 0.0, 0.0, 0.0, 1e300, 1e-300, 0.0], **ASCENT),
+        _case("ascent-flat", "g = 0 or L = 0 beside lam > 0: the second", ("NewtonAscent", "Corners"),
+              slopes=[0.0, 2.0, 0.0], curvatures=[1.0, 1e-200, 1e-200], lipschitz=[9.0, 0.0, 0.0], **ASCENT),
+        _case("ascent-boundary", "within rounding of 3 lam^2 / g either answer is right", ("Boundary",),
+              slopes=[1.0, 1.0, 1.0, 1.0], lipschitz=near, **ASCENT),
+        _case("ascent-near", "3e-12 from the boundary is decided", ("NewtonAscent", "Boundary"),
+              slopes=[1.0, 1.0], lipschitz=[3.0 * (1 + 2.0**-38), 3.0 * (1 - 2.0**-38)], **ASCENT),
+        _case("ascent-scales", "squares of 1e-200 and 1e200 underflow and overflow, roots do not",
+              ("NewtonAscent", "Scale"), slopes=[4e-200, 2e-200, 4e200, 2e200, 1e200, 1e-300],
+              curvatures=[1e-200, 1e-200, 1e200, 1e200, 1e-3, 1e100],
+              lipschitz=[1e-200, 1e-200, 1e200, 1e200, 1e200, 1e-100], **ASCENT),
+        _case("damped", "a = 1/2: 18 lam^2 / g", ("Damping",), moved=True, slopes=[1.0] * 4,
+              lipschitz=[17.0, 19.0, 4.0, 100.0], damping=0.5, **ASCENT),
+        _case("relaxed", "a = 3/2: (2/3) lam^2 / g", ("Damping",), moved=True, slopes=[1.0] * 3,
+              lipschitz=[0.625, 0.75, 3.5], damping=1.5, **ASCENT),
+        _case("damped-little", "a = 1/100: about 2 / a^2 times eq. 8's own", ("Damping",), moved=True,
+              slopes=[0.5, 0.5, 0.5], lipschitz=[100000.0, 119000.0, 120000.0], damping=0.01, **ASCENT),
+        _case("float32", "float32 throughout", ("Float32",), moved=True, dtype="float32",
+              slopes=[1.0, 0.5, 2.0, 0.25], curvatures=[0.5, 2.0, 1.0, 0.125], lipschitz=[1.0, 4.0, 3.0, 0.5],
+              **ASCENT),
+        _case("float32-mean", "the mean of a tensor in float32", ("Float32", "Tensor"), moved=True,
+              dtype="float32", lipschitz=[0.5, 2.5, 0.25, 0.125, 1.75, 0.5], groups=[0, 1, 0, 1, 0, 1],
+              **TENSOR),
+    ]
+    # fmt: on
