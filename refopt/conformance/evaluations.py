@@ -87,6 +87,8 @@ def expected(case: Case, out: Mapping[str, Any]) -> Count | None:
         out: the decoded answer; its `refreshed` tells the estimates of a FOSI run.
     """
     given = case.inputs
+    if any(expectation["kind"] == "behaviour" for expectation in case.expect.values()):
+        return None  # bad input has no right number
     if case.op == "lanczos":
         fixed = case.expect.get("diagonal", {}).get("value", {}).get("shape")
         return Count(fixed[0], fixed[0], "one for each diagonal entry") if fixed else None
