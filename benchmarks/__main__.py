@@ -7,7 +7,7 @@ import importlib
 import os
 import platform
 
-SUITES = ("hvp", "summary", "ese", "fosi", "amos", "cubic", "startup")  # gpu runs when it is named
+SUITES = ("hvp", "summary", "ese", "fosi", "amos", "cubic", "startup", "conformance")  # gpu runs when named
 
 
 def main() -> None:

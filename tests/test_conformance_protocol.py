@@ -16,6 +16,7 @@ from handmade import DIRECTIONS, HEAVY_BALL, PERIOD, read
 from refopt import cli, resources
 from refopt.adapters.reference import Reference
 from refopt.conformance import answers, evaluations, requests, runner, transport, validation, vectors, wire
+from refopt.conformance.adapter import Adapter
 from refopt.conformance.introduction import NotStarted
 from refopt.conformance.verify import Subject, judge, verify
 from refopt.derivatives import Derivatives
@@ -472,3 +473,60 @@ def test_handmade_vectors_can_be_exported(tmp_path, capfdbinary):
     assert cli.main(["cases", "export", "--vectors", str(folder), "--seed", "9"]) == 0
     lines = capfdbinary.readouterr().out.splitlines(keepends=True)
     assert lines == list(requests.export(KNOWN, 9))
+
+
+# The page of the protocol.
+
+PAGE = (ROOT / "docs" / "conformance" / "protocol.md").read_text(encoding="utf-8")
+
+
+def test_the_session_on_the_page_is_valid_and_right():
+    # H = [[2.5, 1.5], [1.5, 2.5]] at (0.3, -0.9): g = (-0.6, -1.8); theta - g/2 = (0.6, 0).
+    (block,) = re.findall(r"^```json\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    messages = [json.loads(line) for line in block.splitlines()]
+    found = [kinds(message) for message in messages]
+    assert found == [{"hello"}, {"introduction"}, {"run"}, {"need"}, {"result"}, {"answer"}, {"bye"}]
+    run, asked, result, answer = messages[2:6]
+    case = read({**PERIOD, "op": "base_run", "in": run["in"]})
+    given = evaluations.Evaluator(case).answer(asked)["result"]
+    assert given["f64"] == pytest.approx(result["result"]["f64"], rel=1e-15)
+    assert answer["out"]["thetas"]["f64"] == [0.3, -0.9, 0.6, 0.0]
+
+
+def test_the_page_names_the_protocol_its_limits_and_its_verdicts():
+    from refopt.conformance import scoring
+
+    assert f"# The protocol, `{wire.PROTOCOL}`" in PAGE
+    assert f"(`--deadline` ({runner.DEADLINE:g} s)" in PAGE.replace("within ", "(")
+    assert f"`--start-deadline` ({runner.START_DEADLINE:g} s)" in PAGE
+    assert f"longer than {transport.LINE_LIMIT // 2**20} MiB" in PAGE
+    assert all(f"| `{verdict}` |" in PAGE for verdict in scoring.ENDINGS)
+    assert all(f"`{status}`" in PAGE for status in runner.STATUSES)
+
+
+def test_the_guide_names_commands_that_exist(capsys):
+    text = (ROOT / "docs" / "conformance" / "any-language.md").read_text(encoding="utf-8")
+    commands = re.findall(r"`?refopt ((?:verify|cases|init)[^`\n|>#]*)", text)
+    assert len(commands) > 8
+    for command in commands:
+        words = [word.strip("'") for word in command.split()]
+        cli.parser().parse_args(words)  # raises Usage for an option that does not exist
+
+
+def test_python_problems_and_call_backs_count_alike():
+    body = DERIVATIVES.replace(', "value": ask("value", theta=theta)', "")
+    chosen = ordinary("derivatives")[:3]
+    asked = calling(body, chosen)
+    own = verify(f"{__file__}:Plain", chosen, in_process=True)
+    assert [score.evaluations for score in asked.scores] == [score.evaluations for score in own.scores]
+    assert [score.evaluations for score in own.scores] == [{"gradient": 1, "hvp": 1}] * 3
+
+
+class Plain(Adapter):
+    """Asks the problem that it is given."""
+
+    name = "plain"
+    dtypes = ("float64", "float32")
+
+    def derivatives(self, problem, theta, vector):
+        return {"gradient": problem.gradient(theta), "hvp": problem.hvp(theta, vector)}

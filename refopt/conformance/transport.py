@@ -199,6 +199,7 @@ class Subprocess:
 
     def _epitaph(self) -> str:
         self._child.wait(PATIENCE)
+        self._threads[1].join(PATIENCE)  # its last words may still be in the pipe
         lines = self.said().strip().splitlines()
         last = f"; it said last: {lines[-1][:200]}" if lines else "."
         return f"the adapter's process ended {self._child.how()}{last}"
