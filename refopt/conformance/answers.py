@@ -41,6 +41,7 @@ class Answers:
         hello: the introduction; where the file has none, the operations are those that it answers.
         seed: the seed under which the cases were exported.
         strays: by id, what is wrong with further answers.
+        diagnosis: names the mistakes behind wrong answers.
 
     Raises:
         UnusableAnswers: a line belongs to no case, or the file to another selection of cases.
@@ -55,7 +56,7 @@ class Answers:
         check: Check = lambda kind, message: None,
     ):
         self._known, self._check = {case.id: case for case in known}, check
-        self._diagnosis = Diagnosis()
+        self.diagnosis = Diagnosis()
         self._cases: dict[str, Case] = {}  # by id on the wire
         self._scores: dict[str, Score] = {}  # likewise
         self.strays: dict[str, str] = {}
@@ -98,7 +99,7 @@ class Answers:
             reply = understood(message)
         except (ProtocolError, wire.MalformedMessage) as error:
             reply = Reply("protocol", message=str(error))
-        self._scores[identifier] = judged(self._cases[identifier], reply, profile, self._diagnosis)
+        self._scores[identifier] = judged(self._cases[identifier], reply, profile, self.diagnosis)
 
     def _introduction(self, message: Mapping[str, Any], identifier: str, cases: Sequence[Case]) -> Hello:
         assert self.seed is not None, "the line has an id"

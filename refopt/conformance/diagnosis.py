@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from refopt.conformance import likeness, wire
+from refopt.conformance.ops import OPERATIONS, flatten
 from refopt.conformance.scoring import Likeness, Reply, Score
 from refopt.conformance.vectors import Case
 
@@ -36,6 +37,7 @@ class Diagnosis:
         self.left = seconds
         self.unexamined = 0  # failures that came after the time was spent
         self._named: Counter[str] = Counter()
+        self._without_name: Counter[str] = Counter()  # examined failures without a name, by operation
 
     def named(self, score: Score, reply: Reply) -> Score:
         """Return a score with the mistakes that its answer equals; a pass comes back as it is."""
@@ -48,18 +50,44 @@ class Diagnosis:
         found = self._candidates(score, reply)
         self.left -= time.perf_counter() - begin
         self._named.update(entry.name for entry in found)
+        self._without_name[score.case.op] += not found
         return score._replace(mistakes=found)
+
+    def narrowed(self, scores: Iterable[Score]) -> list[Score]:
+        """Return the scores of a run, each with those of its mistakes that the whole run speaks for.
+
+        A mistake stays that explains more failures of its operations than are left without any; of several
+        for one case, those that explain most. Where several are left, one that would have failed a case
+        that passed goes out.
+        """
+        scores = list(scores)
+        count = Counter(entry.name for score in scores for entry in score.mistakes)
+        weak = {name for name in count if count[name] <= self._unexplained(name)}
+        left = [
+            score._replace(mistakes=_most([x for x in score.mistakes if x.name not in weak], count))
+            for score in scores
+        ]
+        unsure = {entry.name for score in left if len(score.mistakes) > 1 for entry in score.mistakes}
+        refuted = _refuted(unsure, [score.case for score in scores if score.verdict == "pass"])
+        return [score._replace(mistakes=_without(score.mistakes, refuted)) for score in left]
+
+    def _unexplained(self, name: str) -> int:
+        from refopt.conformance import mistakes
+
+        ops = next(entry.ops for entry in mistakes.MISTAKES if entry.name == name)
+        return sum(self._without_name[op] for op in ops)
 
     def _candidates(self, score: Score, reply: Reply) -> tuple[Likeness, ...]:
         from refopt.conformance import mistakes  # the textbook costs an import that passes do not need
 
         entries = sorted(mistakes.of(score.case.op), key=lambda entry: -self._named[entry.name])
-        inputs = prepared(score.case)
+        inputs, path = prepared(score.case), reply.out.get("thetas")
+        path = path if isinstance(path, np.ndarray) and path.ndim == 2 and np.all(np.isfinite(path)) else None
         found: list[Likeness] = []
         for entry in entries:
             if found and self._named[found[0].name] >= max(SETTLED, self._named[entry.name] + 1):
                 break
-            likely = equal(score, reply.out, answer(entry, score.case, inputs), entry)
+            likely = equal(score, reply.out, answer(entry, score.case, inputs, path), entry)
             if likely is not None:
                 found.append(likely)
         return tuple(found)
@@ -76,14 +104,19 @@ def prepared(case: Case) -> dict[str, Any]:
     return inputs
 
 
-def answer(entry: Any, case: Case, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a mistake's answer to a case, decoded like an adapter's; empty where it has none."""
-    from refopt.conformance.ops import flatten
+def answer(entry: Any, case: Case, inputs: Mapping[str, Any], path: Any = None) -> Mapping[str, Any]:
+    """Return a mistake's answer to a case, decoded like an adapter's; empty where it has none.
 
+    Args:
+        entry: the mistake.
+        case: the case.
+        inputs: its inputs, prepared.
+        path: points of a run that the mistake's run is to be compared with.
+    """
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            out = flatten(entry.answer(case.op, inputs))
+            out = flatten(entry.answer(case.op, inputs, path))
     except Exception:  # a wrong formula may fail on a case in any way
         return {}
     return {name: wire.decode(wire.encode(value)) for name, value in out.items()}
@@ -112,16 +145,43 @@ def equal(score: Score, given: Mapping[str, Any], wrong: Mapping[str, Any], entr
             return None
         seen = seen or found.far
         digits += [] if found.digits is None else [found.digits]
+    beyond = (given.keys() & wrong.keys()) - score.case.expect.keys()
+    if not all(likeness.near(given[name], wrong[name]) for name in beyond):
+        return None
     return Likeness(entry.name, entry.sentence, entry.kind, min(digits, default=None)) if seen else None
-
-
-def narrowed(scores: Iterable[Score]) -> list[Score]:
-    """Return the scores of a run, each with those of its mistakes that explain most failures of the run."""
-    scores = list(scores)
-    count = Counter(entry.name for score in scores for entry in score.mistakes)
-    return [score._replace(mistakes=_most(score.mistakes, count)) for score in scores]
 
 
 def _most(found: Sequence[Likeness], count: Mapping[str, int]) -> tuple[Likeness, ...]:
     top = max((count[entry.name] for entry in found), default=0)
     return tuple(entry for entry in found if count[entry.name] == top)
+
+
+def _without(found: tuple[Likeness, ...], refuted: set[str]) -> tuple[Likeness, ...]:
+    return tuple(entry for entry in found if entry.name not in refuted) or found
+
+
+def _refuted(names: set[str], passed: Sequence[Case]) -> set[str]:
+    """Those of some mistakes that a case which passed would have shown."""
+    if not names:
+        return set()
+    from refopt.conformance import mistakes
+
+    found: set[str] = set()
+    end = time.perf_counter() + SECONDS / 3
+    for entry in mistakes.MISTAKES:
+        for case in (case for case in passed if entry.name in names and case.op in entry.ops):
+            if time.perf_counter() > end:
+                return found
+            if _shows(case, answer(entry, case, prepared(case))):
+                found.add(entry.name)
+                break
+    return found
+
+
+def _shows(case: Case, wrong: Mapping[str, Any]) -> bool:
+    """Whether a mistake's answer to a case is far from the right one in a quantity that must be answered."""
+    return any(
+        likeness.far(name, expectation, wrong[name], case.dtype)
+        for name, expectation in case.expect.items()
+        if expectation["kind"] != "behaviour" and name in wrong and OPERATIONS[case.op].requires(name)
+    )

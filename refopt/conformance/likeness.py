@@ -42,19 +42,35 @@ def alike(name: str, expectation: Mapping[str, Any], given: Any, wrong: Any, dty
         wrong: the mistake's answer, decoded likewise.
         dtype: of the case.
     """
-    found = comparison.compare(expectation, wrong, dtype, name in WIDE)
-    far = not found.passed and (found.ratio is None or found.ratio >= FAR * (found.threshold or 1.0))
+    away = far(name, expectation, wrong, dtype)
     if expectation["kind"] == "exact":
-        return Alike(comparison.compare_exact({"value": _plain(wrong)}, given, dtype).passed, far)
+        return Alike(comparison.compare_exact({"value": _plain(wrong)}, given, dtype).passed, away)
     arrays = isinstance(given, np.ndarray) and isinstance(wrong, np.ndarray)
     if not arrays or given.shape != wrong.shape or given.dtype.kind != "f" or given.size == 0:
-        return Alike(False, far)
+        return Alike(False, away)
     by_step = expectation.get("axis") == "step"
     pair = [x.astype(np.float64).reshape(len(x) if by_step else 1, -1) for x in (given, wrong)]
     right = _right(expectation, pair[1].shape)
     if expectation["kind"] == "subspace":
         pair[0] = _signs_as(given, wrong).reshape(pair[0].shape)
-    return _numbers(expectation, pair[0], pair[1], right, dtype)._replace(far=far)
+    return _numbers(expectation, pair[0], pair[1], right, dtype)._replace(far=away)
+
+
+def far(name: str, expectation: Mapping[str, Any], wrong: Any, dtype: str) -> bool:
+    """Whether a mistake's answer to one quantity is far from the right one."""
+    found = comparison.compare(expectation, wrong, dtype, name in WIDE)
+    return not found.passed and (found.ratio is None or found.ratio >= FAR * (found.threshold or 1.0))
+
+
+def near(given: Any, wrong: Any) -> bool:
+    """Whether two answers to a quantity without expectation are equal, numbers to a millionth of their size."""
+    if not (isinstance(given, np.ndarray) and isinstance(wrong, np.ndarray)):
+        return str(given) == str(wrong)
+    if given.shape != wrong.shape:
+        return False
+    with np.errstate(all="ignore"):
+        apart, size = (np.max(np.abs(x), initial=0.0) for x in (given - wrong, wrong))
+        return bool(apart <= SHARE * size)
 
 
 def _numbers(

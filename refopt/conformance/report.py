@@ -43,6 +43,7 @@ class Report:
         way: the option that named the adapter.
         errors: what fails the run beside its cases, in sentences, such as an expired known failure.
         started: when it began, ISO 8601 in UTC.
+        unexamined: failures that were not compared with the known mistakes, for want of time.
     """
 
     hello: Hello
@@ -57,6 +58,7 @@ class Report:
     way: str = "--adapter"
     errors: list[str] = field(default_factory=list)
     started: str = field(default_factory=lambda: _now())
+    unexamined: int = 0
 
     @property
     def counts(self) -> Counter[str]:
@@ -248,9 +250,14 @@ def mistake_counts(report: Report) -> list[str]:
     """Say of each mistake how many failures of the run equal it, the most frequent first."""
     counted = Counter(entry.name for score in report.scores for entry in score.mistakes)
     failed = report.counts["fail"]
-    return [
+    lines = [
         f'mistake: {number} of {failed} failures equal "{name}"' for name, number in counted.most_common()
     ]
+    if report.unexamined:
+        lines.append(
+            f"{report.unexamined} failures were not compared with the known mistakes, for want of time"
+        )
+    return lines
 
 
 def _to_digits(digits: float | None) -> str:

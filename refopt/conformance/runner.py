@@ -50,6 +50,7 @@ class Runner:
     Attributes:
         hello: the adapter's introduction.
         strays: by the id of a request, what is wrong with what followed its answer.
+        diagnosis: names the mistakes behind wrong answers.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Runner:
         self._connection: Connection | None = None
         self._restarts = 0
         self._problems = functools.lru_cache(maxsize=32)(GivenProblem)
+        self.diagnosis = Diagnosis()
         self.strays: dict[str, str] = {}
         self.hello: Hello = self._start()
 
@@ -174,10 +176,9 @@ def understood(reply: Mapping[str, Any]) -> Reply:
 
 def run(runner: Runner, cases: Sequence[Case]) -> Iterator[Score]:
     """Ask, score and diagnose case after case; closes the connection also when the caller stops early."""
-    diagnosis = Diagnosis()
     try:
         for case in cases:
-            yield judged(case, runner.ask(case), runner.hello.profile, diagnosis)
+            yield judged(case, runner.ask(case), runner.hello.profile, runner.diagnosis)
     finally:
         runner.close()
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from refopt.conformance import diagnosis, loading, requests, runner, transport
+from refopt.conformance import loading, requests, runner, transport
 from refopt.conformance.answers import Answers
 from refopt.conformance.report import Report
 from refopt.conformance.scoring import Score
@@ -128,7 +128,7 @@ def judge(
         asking.close()
     strays = _without_hello(asking.strays, report.scores, seed or 0)
     charged = [runner.charged(score, strays, seed or 0) for score in report.scores]
-    report.scores = diagnosis.narrowed(charged)
+    report.scores, report.unexamined = asking.diagnosis.narrowed(charged), asking.diagnosis.unexamined
     report.seconds = time.perf_counter() - begin
     return report
 

@@ -8,9 +8,33 @@ libraries, and the errata of the papers.
 from functools import cache
 
 from refopt.conformance.mistakes.base import Mistake as Mistake
+from refopt.conformance.mistakes.cubic import CUBIC_MISTAKES
+from refopt.conformance.mistakes.cubic_answers import CUBIC_ANSWER_MISTAKES
+from refopt.conformance.mistakes.derivatives import DERIVATIVE_MISTAKES
 from refopt.conformance.mistakes.first_order import FIRST_ORDER_MISTAKES
+from refopt.conformance.mistakes.fosi import FOSI_MISTAKES
+from refopt.conformance.mistakes.grouped import GROUPED_MISTAKES
+from refopt.conformance.mistakes.grouped_rates import GROUPED_RATE_MISTAKES
+from refopt.conformance.mistakes.objectives import OBJECTIVE_MISTAKES
+from refopt.conformance.mistakes.plateau import PLATEAU_MISTAKES
+from refopt.conformance.mistakes.scaling import SCALING_MISTAKES
+from refopt.conformance.mistakes.spectrum import SPECTRUM_MISTAKES
+from refopt.conformance.mistakes.summary import SUMMARY_MISTAKES
 
-MISTAKES: tuple[Mistake, ...] = (*FIRST_ORDER_MISTAKES,)
+MISTAKES: tuple[Mistake, ...] = (
+    *OBJECTIVE_MISTAKES,
+    *DERIVATIVE_MISTAKES,
+    *FIRST_ORDER_MISTAKES,
+    *SPECTRUM_MISTAKES,
+    *SCALING_MISTAKES,
+    *FOSI_MISTAKES,
+    *SUMMARY_MISTAKES,
+    *CUBIC_MISTAKES,
+    *CUBIC_ANSWER_MISTAKES,
+    *GROUPED_MISTAKES,
+    *GROUPED_RATE_MISTAKES,
+    *PLATEAU_MISTAKES,
+)
 """All of them."""
 
 

@@ -29,9 +29,17 @@ class Mistake:
     ops: tuple[str, ...]
     wrong: type[Textbook]
 
-    def answer(self, op: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return what an implementation with this mistake answers; raises what such a one would raise."""
-        found: Mapping[str, Any] = getattr(self.wrong(), op)(**inputs)
+    def answer(self, op: str, inputs: Mapping[str, Any], path: Any = None) -> Mapping[str, Any]:
+        """Return what an implementation with this mistake answers; raises what such a one would raise.
+
+        Args:
+            op: the operation.
+            inputs: of a case, as an adapter receives them.
+            path: points (T, n) that a run is to be compared with; one that leaves them is not finished.
+        """
+        wrong = self.wrong()
+        wrong.path = path
+        found: Mapping[str, Any] = getattr(wrong, op)(**inputs)
         return found
 
 

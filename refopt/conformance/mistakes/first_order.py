@@ -8,6 +8,7 @@ from refopt.rates import optimal_rates
 STEPS = ("base_step", "base_directions", "base_run")
 FOSI = ("fosi_step", "fosi_directions", "fosi_run")
 EITHER = STEPS + FOSI
+GROUPED = ("grouped_newton_step", "grouped_newton_run")
 RATES = ("optimal_rates",)
 
 
@@ -195,7 +196,7 @@ FIRST_ORDER_MISTAKES = (
         "schedule-one-iteration-ahead",
         "A schedule is asked for the rate of the next iteration.",
         "schedule",
-        EITHER,
+        EITHER + GROUPED,
         rate=lambda self, s, t: s.learning_rate(t + 1) if callable(s.learning_rate) else s.learning_rate,
     ),
     mistake(

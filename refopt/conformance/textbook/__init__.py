@@ -6,10 +6,11 @@ It exists for the diagnosis of wrong answers: a mistake is this textbook with on
 is fast, or careful about what the vectors call bad input.
 """
 
-from refopt.conformance.textbook.first_order import FirstOrderPieces
+from refopt.conformance.textbook.fosi import FosiPieces
+from refopt.conformance.textbook.grouped import GroupedPieces
 
 
-class Textbook(FirstOrderPieces):
+class Textbook(FosiPieces, GroupedPieces):
     """All operations in pieces."""
 
     name, version = "the textbook", "1"

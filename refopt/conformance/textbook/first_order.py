@@ -11,6 +11,7 @@ from refopt.rates import optimal_rates
 from refopt.schedules import SCHEDULES, rate_at
 
 State = dict[str, Any]
+NEAR = 1e-2  # of a point's largest entry: far beyond what tells a mistake's run from another
 
 
 def made(optimizer: str, settings: Mapping[str, Any]) -> Any:
@@ -21,6 +22,10 @@ def made(optimizer: str, settings: Mapping[str, Any]) -> Any:
         rest = {key: value for key, value in rate.items() if key != "schedule"}
         values["learning_rate"] = SCHEDULES[rate["schedule"]](**rest)
     return FIRST_ORDER[optimizer](**values)
+
+
+class LeftPathError(ArithmeticError):
+    """A run has left the path that it was to be compared with."""
 
 
 class FirstOrderPieces(Adapter):
@@ -48,12 +53,26 @@ class FirstOrderPieces(Adapter):
         state, thetas = fresh(s, theta), [theta]
         for _ in range(steps):
             d, state = self.moved(optimizer, s, problem.gradient(thetas[-1]), thetas[-1], state)
-            thetas.append(thetas[-1] + d)
+            thetas.append(self.passes(len(thetas), thetas[-1] + d))
         return {"thetas": np.stack(thetas), "values": np.array([problem.value(x) for x in thetas])}
 
     def optimal_rates(self, optimizer, largest_eigenvalue, smallest_eigenvalue):
         """Closed forms."""
         return optimal_rates(optimizer, largest_eigenvalue, smallest_eigenvalue)._asdict()
+
+    path: Any = None
+
+    def passes(self, t: int, theta: Any) -> Any:
+        """Return the point of iteration t as it is.
+
+        Raises:
+            LeftPathError: it is far from that of `path`, where there is one; the rest need not be computed.
+        """
+        if self.path is not None and t < len(self.path):
+            there = self.path[t]
+            if np.max(np.abs(theta - there)) > NEAR * np.max(np.abs(there)):
+                raise LeftPathError(f"the run leaves its path in iteration {t}.")
+        return theta
 
     def moved(self, optimizer: str, s: Any, g: Any, theta: Any, state: State) -> tuple[Any, State]:
         """The direction and the next state."""

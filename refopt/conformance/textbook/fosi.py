@@ -1,0 +1,172 @@
+"""FOSI in pieces (Algorithm 2; `refopt.fosi`)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from refopt.conformance.textbook.first_order import FirstOrderPieces, fresh, made
+from refopt.conformance.textbook.scaling import ScalingPieces
+from refopt.conformance.textbook.spectrum import SpectrumPieces
+from refopt.fosi import Fosi
+
+State = dict[str, Any]
+SPECTRAL = ("V", "u", "scaling")
+
+
+class FosiPieces(FirstOrderPieces, SpectrumPieces, ScalingPieces):
+    """The operations on FOSI."""
+
+    def fosi_step(self, settings, base, theta, gradient, spectrum, state):
+        """One step from a given state and spectrum."""
+        s, before = _made(settings, base), _start(settings, base, theta)
+        if np.size(spectrum["eigenvalues"]):
+            pairs = [spectrum[name] for name in ("eigenvalues", "eigenvectors", "residuals")]
+            ends = (spectrum["num_largest"], spectrum["num_smallest"])
+            before = self.taken_over(s, before, tuple(pairs), *ends)
+        before |= {"v": np.asarray(state["newton_velocity"]), "base": {**before["base"], **state["base"]}}
+        found, after = self.fosi_update(s, base["optimizer"], theta, gradient, before)
+        return {**found, "state": {"newton_velocity": after["v"], "base": after["base"]}}
+
+    def fosi_directions(self, problem, settings, base, thetas, lanczos_start):
+        """Directions along given points."""
+        found, scalings, refreshed = self.fosi_path(
+            problem, settings, base, thetas[0], lanczos_start, len(thetas), thetas
+        )
+        parts = {
+            name: np.stack([part[name] for part in found]) for name in ("newton_direction", "base_direction")
+        }
+        return {**parts, "scaling": np.array(scalings), "refreshed": refreshed}
+
+    def fosi_run(self, problem, settings, base, theta, lanczos_start, steps):
+        """A free run."""
+        found, scalings, refreshed = self.fosi_path(problem, settings, base, theta, lanczos_start, steps)
+        thetas = [theta, *(part["theta_next"] for part in found)]
+        f = self.derivatives_of(problem)
+        values = np.array([f.value(x) for x in thetas])
+        scaling = np.array(scalings)
+        return {"thetas": np.stack(thetas), "values": values, "scaling": scaling, "refreshed": refreshed}
+
+    def refresh_times(self, warmup, refresh_every, steps):
+        """The schedule."""
+        return {"times": [t for t in range(steps) if self.refreshes(t, warmup, refresh_every)]}
+
+    def refreshes(self, t: int, warmup: int, every: int) -> bool:
+        """Line 16."""
+        return t >= warmup and (t - warmup) % every == 0
+
+    def spectrum_used(self, before: State, after: State) -> State:
+        """The state whose spectrum the step of a refresh uses."""
+        return after
+
+    def fosi_path(
+        self, problem: Any, settings: Any, base: Any, theta: Any, start: Any, steps: int,
+        points: Any = None,
+    ) -> tuple[list[dict[str, Any]], list[float], list[int]]:  # fmt: skip
+        """The steps, their scalings and the iterations of estimates, along given points or freely."""
+        s, state, free = _made(settings, base), _start(settings, base, theta), points is None
+        f, found, scalings, refreshed = self.derivatives_of(problem), [], [], []
+        for t in range(steps):
+            theta, before = theta if free else points[t], state
+            if s.largest + s.smallest and self.refreshes(t, s.warmup, s.refresh_every):
+                state = self.estimated(s, base, problem, theta, start, state, before)
+                refreshed += [t] if state is not before else []
+            used = self.spectrum_used(before, state)
+            taken, after = self.fosi_update(s, base["optimizer"], theta, f.gradient(theta), used)
+            state = {**state, "v": after["v"], "base": after["base"]}
+            theta = self.passes(t + 1, taken["theta_next"]) if free else taken["theta_next"]
+            found.append(taken)
+            scalings.append(used["scaling"])
+        return found, scalings, refreshed
+
+    def estimated(
+        self, s: Any, base: Any, problem: Any, theta: Any, start: Any, state: State, last: State
+    ) -> State:
+        """Lines 17 and 18; a spectrum without curvature is not taken over."""
+        product = self.product(problem, theta)
+        pairs = self.estimate(
+            product, start.astype(theta.dtype), s.largest, s.smallest, s.steps, s.multiplicity
+        )
+        k = min(s.largest, len(pairs[0]))
+        try:
+            return self.taken_over(s, state, pairs, k, len(pairs[0]) - k)
+        except ArithmeticError:
+            return last
+
+    def taken_over(self, s: Any, state: State, pairs: tuple[Any, ...], k: int, l: int) -> State:
+        """The state with a new spectrum, the momentum divided anew."""
+        values, V, residuals = pairs
+        u = self.inverse(values, s.epsilon, state["v"].dtype)
+        scaling = self.rate_scaling(
+            getattr(s.base, "closed_form", None), np.asarray(values), np.asarray(residuals), k, l,
+            s.scaling, s.max_scaling, s.max_residual,
+        )["scaling"]  # fmt: skip
+        v, memory = state["v"], state["base"]
+        if s.newton_momentum != "none":
+            v, memory = self.divided(V, v, memory, s.base.memory)
+        return {**state, "V": np.asarray(V), "u": u, "scaling": scaling, "v": v, "base": memory}
+
+    def divided(self, V: Any, v: Any, memory: State, name: str | None) -> tuple[Any, State]:
+        """The two momenta after V has changed."""
+        total = v if name is None else v + memory[name]
+        inside = V @ (V.T @ total)
+        return inside, memory if name is None else {**memory, name: total - inside}
+
+    def newton_filter(self, kind: str, b: float, v: Any, g: Any) -> tuple[Any, Any]:
+        """The memory of the filter on g1, and its output."""
+        if kind == "none":
+            return v, g
+        v = b * v + (1.0 - b) * g if kind == "ema" else b * v + g
+        return v, g + b * v if kind == "nesterov" else v
+
+    def outside(self, g: Any, g1: Any) -> Any:
+        """Line 7: g2."""
+        return g - g1
+
+    def newton_part(self, s: Any, V: Any, u: Any, filtered: Any, g1: Any) -> Any:
+        """Line 8: d1 from the filtered g1."""
+        return V @ (-s.alpha * u * (V.T @ filtered))
+
+    def base_gradient(self, g: Any, g2: Any) -> Any:
+        """Line 9: what the base receives."""
+        return g2
+
+    def base_part(self, scaling: float, d_b: Any, V: Any) -> Any:
+        """Line 10: d2."""
+        return scaling * (d_b - V @ (V.T @ d_b))
+
+    def together(self, scaling: float, d1: Any, d2: Any) -> tuple[Any, Any]:
+        """The two parts as they are added to theta."""
+        return d1, d2
+
+    def fosi_update(
+        self, s: Any, optimizer: str, theta: Any, g: Any, state: State
+    ) -> tuple[dict[str, Any], State]:
+        """Algorithm 2's UpdateStep."""
+        V, u, scaling = (state[name] for name in SPECTRAL)
+        g1 = V @ (V.T @ g)
+        g2 = self.outside(g, g1)
+        decay = (
+            s.newton_decay if s.newton_decay is not None else getattr(s.base, s.base.memory_decay or "", 0.0)
+        )
+        v, filtered = self.newton_filter(s.newton_momentum, decay, state["v"], g1)
+        d1 = self.newton_part(s, V, u, filtered, g1)
+        d_b, memory = self.moved(optimizer, s.base, self.base_gradient(g, g2), theta, state["base"])
+        d1, d2 = self.together(scaling, d1, self.base_part(scaling, d_b, V))
+        found = {
+            "gradient_in": g1, "gradient_out": g2, "newton_gradient": filtered, "newton_direction": d1,
+            "base_direction_raw": d_b, "base_direction": d2, "scaling": scaling,
+            "theta_next": theta + d1 + d2,
+        }  # fmt: skip
+        return found, {**state, "v": v, "base": memory}
+
+
+def _made(settings: Mapping[str, Any], base: Mapping[str, Any]) -> Any:
+    return Fosi(**{**settings, "base": made(base["optimizer"], base["settings"])})
+
+
+def _start(settings: Mapping[str, Any], base: Mapping[str, Any], theta: np.ndarray) -> State:
+    """The state before the first step: no spectrum."""
+    V, u = np.zeros((len(theta), 0), dtype=theta.dtype), np.zeros(0, dtype=theta.dtype)
+    memory = fresh(made(base["optimizer"], base["settings"]), theta)
+    return {"V": V, "u": u, "scaling": 1.0, "v": np.zeros_like(theta), "base": memory}
