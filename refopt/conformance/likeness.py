@@ -63,7 +63,7 @@ def far(name: str, expectation: Mapping[str, Any], wrong: Any, dtype: str) -> bo
 
 
 def near(given: Any, wrong: Any) -> bool:
-    """Whether two answers to a quantity without expectation are equal, numbers to a millionth of their size."""
+    """Whether two answers to a quantity that is not expected are equal, numbers to a millionth."""
     if not (isinstance(given, np.ndarray) and isinstance(wrong, np.ndarray)):
         return str(given) == str(wrong)
     if given.shape != wrong.shape:
