@@ -1,9 +1,11 @@
 """`refopt verify` beside its table: files, known failures, comparisons, and the sentence for each misuse."""
 
 import json
+from importlib.resources import files
 from xml.etree import ElementTree as ET
 
 import handmade
+import jsonschema
 import pytest
 from handmade import DIRECTIONS, HEAVY_BALL, PERIOD
 
@@ -56,6 +58,31 @@ def test_every_file_is_written(folder, capsys):
     assert ET.parse(folder / "r.xml").getroot().get("failures") == "1"
     assert (folder / "r.html").read_text().startswith("<!doctype html>")
     assert json.loads((folder / "badge.json").read_text())["message"] == "0 pass, 1 fail, 2 skipped"
+
+
+AVERAGING = """
+from refopt.adapters.reference import Reference
+
+class Averaging(Reference):
+    def base_step(self, optimizer, settings, theta, gradient, state):
+        velocity = settings["momentum"] * state["velocity"] + (1 - settings["momentum"]) * gradient
+        return {"theta_next": theta - settings["learning_rate"] * velocity,
+                "state": {"velocity": velocity, "iteration": state["iteration"] + 1}}
+"""
+
+
+def test_real_reports_follow_the_schema_with_trajectories_and_named_mistakes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "averaging.py").write_text(AVERAGING)
+    only = ["first_order.base_step.L3.heavy-ball-*", "fosi.fosi_run.L4.*", "spectrum.extreme_spectrum.*"]
+    arguments = ["verify", "--adapter", "averaging.py:Averaging", "--in-process", "--only", *only]
+    assert cli.main([*arguments, "--json", "r.json"]) == 1
+    schema = json.loads(files("refopt.conformance").joinpath("report.schema.json").read_text("utf-8"))
+    found = json.loads((tmp_path / "r.json").read_text(), parse_constant=pytest.fail)
+    jsonschema.Draft202012Validator(schema).validate(found)
+    quantities = [entry for result in found["results"] for entry in result["quantities"]]
+    assert any("steps" in entry for entry in quantities)
+    assert any(result.get("mistakes") for result in found["results"])
 
 
 def test_a_known_failure_is_excused_and_shown(folder, capsys):

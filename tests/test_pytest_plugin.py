@@ -94,9 +94,8 @@ def test_a_crash_costs_its_case_and_not_the_run(run):
     run(adapter="Dying").assert_outcomes(failed=1, skipped=2)
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
-def test_nothing_run_is_a_failure(run, workers):
-    found = run(*workers, adapter="Idle")
+def test_nothing_run_is_a_failure(run):
+    found = run(adapter="Idle")
     found.assert_outcomes(skipped=3)
     assert found.ret == 5
     found.stdout.fnmatch_lines(["error: no case was run: all were left out"])
@@ -120,17 +119,29 @@ def test_cases_and_ones_own_tests_live_together(run, pytester):
     run("-m", "not refopt").assert_outcomes(passed=1, deselected=3)
 
 
-def test_xdist_shares_the_cases(run):
-    found = run("-n", "2", adapter="Wrong")
+def test_xdist_shares_the_cases_and_adds_up_what_they_gave(run, pytester):
+    known, written = pytester.path / "known.toml", pytester.path / "written.toml"
+    known.write_text(ENTRY + "expires = 2020-01-31\n")
+    found = run(
+        "-n", "2", "--refopt-known", str(known), "--refopt-write-known", str(written), adapter="Wrong"
+    )
     found.assert_outcomes(failed=1, skipped=2)
-    found.stdout.fnmatch_lines(["*1 fail*of 3 cases"])
     assert found.ret == 1
+    found.stdout.fnmatch_lines(
+        ["*1 fail*of 3 cases", f"error: the known failure {ID} expired on 2020-01-31*"]
+    )
+    assert ENTRY in written.read_text()
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
-def test_known_failures_excuse_go_stale_and_expire(run, pytester, workers):
+def test_under_xdist_nothing_run_is_a_failure_too(run):
+    found = run("-n", "1", adapter="Idle")
+    found.assert_outcomes(skipped=3)
+    assert found.ret == 5
+
+
+def test_known_failures_excuse_go_stale_and_expire(run, pytester):
     known = pytester.path / "known.toml"
-    options = ["--refopt-known", str(known), *workers]
+    options = ["--refopt-known", str(known)]
     known.write_text(ENTRY + FAR)
     found = run(*options, "-rx", adapter="Wrong")
     found.assert_outcomes(xfailed=1, skipped=2)
@@ -146,13 +157,12 @@ def test_known_failures_excuse_go_stale_and_expire(run, pytester, workers):
         expired.stdout.fnmatch_lines([f"error: the known failure {ID} expired on 2020-01-31: rounds down"])
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
-def test_a_written_list_excuses_the_next_run(run, pytester, workers):
+def test_a_written_list_excuses_the_next_run(run, pytester):
     path = pytester.path / "known.toml"
-    assert run("--refopt-write-known", str(path), *workers, adapter="Wrong").ret == 1
+    assert run("--refopt-write-known", str(path), adapter="Wrong").ret == 1
     (entry,) = tomllib.loads(path.read_text())["known"]
     assert (entry["id"], entry["reason"]) == (ID, "`period` is 799, 800 is expected.")
-    assert run("--refopt-known", str(path), *workers, adapter="Wrong").ret == 0
+    assert run("--refopt-known", str(path), adapter="Wrong").ret == 0
 
 
 @pytest.mark.parametrize(
