@@ -7,7 +7,7 @@ import importlib
 import os
 import platform
 
-SUITES = ("hvp", "summary", "ese", "fosi", "amos", "cubic", "startup", "conformance")  # gpu runs when named
+SUITES = ("hvp", "summary", "ese", "fosi", "amos", "cubic", "elmo", "startup", "conformance")  # gpu when named
 
 
 def main() -> None:

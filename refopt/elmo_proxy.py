@@ -77,7 +77,7 @@ def _block(xp: Any, g: Array, lam: Array, L: Array) -> tuple[Array, Array, Array
     """x*, M*, m* and whether bounded; without a branch where nothing in the block is special.
 
     The quick way and the careful one make the same roundings; one look at extremes, which a NaN never passes,
-    tells that the quick one was enough: L > 0, 2 L g normal (so g > 0), nothing near the largest float.
+    tells that the quick one was enough: L > 0, 2 L g normal or g = 0, nothing near the largest float.
     """
     if not math.prod(g.shape):
         return _careful(xp, g, lam, L)
@@ -90,8 +90,11 @@ def _block(xp: Any, g: Array, lam: Array, L: Array) -> tuple[Array, Array, Array
     x = xp.where(positive, g + g, total) / xp.where(positive, total, L)
     t, y = lam * x, x / -6.0
     M, m = _models(g, t, y)
-    low, high = xp.minimum(L, s_squared), xp.maximum(R, g)
-    quick = (xp.min(low) >= tiny) & (xp.max(high) <= top) & (xp.min(m) >= -top)
+    in_range = (xp.max(xp.maximum(R, g)) <= top) & (xp.min(m) >= -top)
+    quick = in_range & (xp.min(xp.minimum(L, s_squared)) >= tiny)
+    if not bool(quick):  # a slope that is 0 is no reason for care where L > 0
+        still = xp.where(g == 0, xp.ones_like(g), s_squared)
+        quick = in_range & (xp.min(L) > 0) & (xp.min(still) >= tiny)
     if bool(quick):
         return x, M, m, xp.ones_like(positive)
     return _careful(xp, g, lam, L)

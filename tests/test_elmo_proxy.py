@@ -160,6 +160,17 @@ def test_blocks_give_what_the_whole_gives(monkeypatch):
         elmo_minimum(g, lam, L)
 
 
+def test_slopes_of_zero_take_the_quick_way(monkeypatch):
+    def refuse(*arguments):
+        raise AssertionError("the careful way")
+
+    monkeypatch.setattr(elmo_proxy, "_careful", refuse)
+    g, lam, L = np.array([0.0, 0.0, 0.0, 1.5]), np.array([2.0, 0.0, -1.0, 1.0]), np.ones(4)
+    np.testing.assert_array_equal(elmo_minimum(g, lam, L).step_size, [0.0, 0.0, 2.0, 1.0])
+    with pytest.raises(AssertionError):
+        elmo_minimum(g, lam, np.array([1.0, 1.0, 1.0, 0.0]))
+
+
 @pytest.mark.parametrize("shape", [(0,), (), (2, 3)])
 def test_any_shape_is_kept(shape):
     found = elmo_minimum(np.full(shape, 1.5), np.full(shape, 1.0), np.full(shape, 1.0))
