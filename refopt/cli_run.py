@@ -17,6 +17,8 @@ GROUPED = ("grouped_newton", "algorithm_4")
 RECORDED = {
     "fosi": ("refresh", "scaling"),
     "sophia": ("refresh",),
+    "elmo": ("promise", "lipschitz", "slopes", "step_sizes"),
+    "eigen_arc": ("decision", "ratio", "lipschitz", "evaluations"),
     "amos": ("refresh", "lipschitz", "statistic", "to_first", "offload", "skipped"),
     **dict.fromkeys(
         GROUPED, ("refresh", "g_bar", "H_bar", "D", "eta", "learning_rates", "step_size", "loses_descent")
@@ -29,9 +31,13 @@ def add(commands: Any) -> None:
     run = commands.add_parser("run", help="run an optimizer on a problem and print its steps")
     run.add_argument("problem", help="name of a problem (`refopt problems`) or a TOML file")
     run.add_argument(
-        "--optimizer", required=True, help="fosi, grouped-newton, algorithm-4, heavy_ball, adam, newton, ..."
+        "--optimizer", required=True, help="fosi, elmo, eigen-arc, amos, grouped-newton, heavy_ball, ..."
     )
-    run.add_argument("--base", help="base optimizer of fosi")
+    run.add_argument("--base", help="base optimizer of fosi and eigen-arc, and of a subspace of elmo")
+    run.add_argument(
+        "--lipschitz", metavar="NAME",
+        help="where elmo has its constants from: exact (default where known), constant, averaged, eigen-arc",
+    )  # fmt: skip
     for order in ("first", "second"):
         run.add_argument(f"--{order}", metavar="OPTIMIZER", help=f"{order} optimizer of amos")
     run.add_argument(
@@ -101,7 +107,9 @@ def _optimizer(options: argparse.Namespace, problem: Any) -> Any:
         return _grouped(options, problem, settings)
     if name == "fosi":
         return make_fosi(settings, _base(options.base, settings))
-    others = dict.fromkeys(("fosi", "amos", *GROUPED))
+    if name in ("elmo", "eigen_arc"):
+        return _elmo(options, problem, settings)
+    others = dict.fromkeys(("fosi", "elmo", "eigen_arc", "amos", *GROUPED))
     return make({**FIRST_ORDER, **COMPARATORS, **others}, name, settings)
 
 
@@ -111,23 +119,42 @@ def _check_options(options: argparse.Namespace) -> None:
     for option, owners, said in (
         ("partition", (*GROUPED, "amos"), "grouped-newton, algorithm-4 and amos"),
         ("internal_damping", GROUPED, "grouped-newton and algorithm-4"),
+        ("lipschitz", ("elmo",), "elmo"),
         ("first", ("amos",), "amos"),
         ("second", ("amos",), "amos"),
     ):
         if getattr(options, option) is not None and name not in owners:
             raise Usage(f"`--{option.replace('_', '-')}` is for {said}, not for {name}.")
-    fosi = name == "fosi" or (name == "amos" and "fosi" in (options.first, options.second))
-    if options.base is not None and not fosi:
-        raise Usage(f"`--base` is {options.base}, but only fosi has a base, not {name}.")
+    has_base = name in ("fosi", "elmo", "eigen_arc")
+    has_base |= name == "amos" and "fosi" in (options.first, options.second)
+    if options.base is not None and not has_base:
+        raise Usage(f"`--base` is {options.base}, but only fosi, elmo and eigen-arc have a base, not {name}.")
 
 
-def _base(base: str | None, settings: dict[str, Any]) -> dict[str, Any]:
-    """The base of fosi by its name, with the settings base.NAME, which are taken out."""
+def _elmo(options: argparse.Namespace, problem: Any, settings: dict[str, Any]) -> Any:
+    """ELMO with a named LIPSCHITZ oracle, whose settings are lipschitz.NAME; or EigenARC along a base."""
+    from refopt.adapters.naming import make_eigen_arc, make_elmo, make_lipschitz
+
+    base: dict[str, Any] | None
+    if options.optimizer == "eigen_arc":
+        base = _base(options.base, settings, "eigen-arc")  # takes base.NAME out of the settings
+        return make_eigen_arc(settings, base)
+    inner = settings.pop("lipschitz", {})
+    if not isinstance(inner, Mapping):
+        raise Usage("a setting of it is written lipschitz.NAME=VALUE; the oracle itself is `--lipschitz`.")
+    name = options.lipschitz and options.lipschitz.replace("-", "_")
+    wanted = options.base is not None or "base" in settings
+    base = _base(options.base, settings, "elmo") if wanted else None
+    return make_elmo(settings, make_lipschitz(name, inner, problem), base)
+
+
+def _base(base: str | None, settings: dict[str, Any], owner: str = "fosi") -> dict[str, Any]:
+    """The base of an optimizer by its name, with the settings base.NAME, which are taken out."""
     from refopt.adapters.naming import near
     from refopt.first_order import FIRST_ORDER
 
     if base is None:
-        raise Usage(f"fosi needs `--base`; allowed are {', '.join(FIRST_ORDER)}.")
+        raise Usage(f"{owner} needs `--base`; allowed are {', '.join(FIRST_ORDER)}.")
     if base not in FIRST_ORDER:
         raise Usage(f"`--base` is {base!r}; allowed are {', '.join(FIRST_ORDER)}.{near(base, FIRST_ORDER)}")
     inner = settings.pop("base", {})
@@ -229,4 +256,6 @@ class _Rows:
         said = "" if refresh == "none" else f"  {refresh}"
         if said and getattr(step, "loses_descent", False):
             said += "; the model promises a rise"
+        if hasattr(step, "promise"):
+            said += f"  promise {step.promise:.4g}"
         say(f"{iteration:>6}  {value:>16.9g}  {norm:>12.4g}{said}")

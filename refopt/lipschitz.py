@@ -39,6 +39,9 @@ __all__ = [
     "NoState",
 ]
 
+EXACT_FAMILIES = ("quadratic", "matched_cubic", "log_cosh")
+"""Families of problems whose Lipschitz constants are known."""
+
 LOG_COSH = 4.0 / (3.0 * math.sqrt(3.0))
 """The largest third derivative of log cosh, where tanh^2 = 1/3."""
 

@@ -157,6 +157,7 @@ def test_a_peer_that_is_not_installed_says_what_to_install(folder, capsys, monke
 
 
 GROUPED = ["run", "rosenbrock-2", "--optimizer", "grouped-newton"]
+ELMO = ["run", "rosenbrock-2", "--optimizer", "elmo"]
 AMOS = ["run", "rosenbrock-2", "--optimizer", "amos", "--first", "gradient_descent", "--second", "sophia"]
 AMOS += ["--set", "first.learning_rate=0.001", "second.learning_rate=0.01"]
 BAD = [
@@ -216,7 +217,7 @@ BAD = [
     ([*AMOS, "threshold=1", "second.rhoo=0.5"], "Did you mean rho"),
     ([*AMOS, "threshold=1", "--first", "sgd"], "`optimizer` is 'sgd'; allowed are gradient_descent"),
     ([*AMOS, "threshold=1", "--second", "fosi"], "fosi needs `--base`"),
-    ([*AMOS, "threshold=1", "--base", "adam"], "only fosi has a base"),
+    ([*AMOS, "threshold=1", "--base", "adam"], "have a base, not"),
     ([*AMOS, "threshold=1", "--partition", "trivial"], "goes with `--set granularity=tensor`"),
     (AMOS[:6], "amos needs `--second`"),
     ([*AMOS[:8], "--set", "first=3", "threshold=1"], "written first.NAME=VALUE"),
@@ -232,13 +233,25 @@ BAD = [
     ([*GROUPED, "--set", "groups=3"], "`groups` is no setting"),
     ([*GROUPED, "--set", "plateau=3"], "`plateau` is a int; it must be a Plateau"),
     ([*GROUPED, "--set", "plateau.every=0"], "`every` is 0; it must be at least 1"),
+    (
+        [*ELMO, "--lipschitz", "exakt"],
+        "`lipschitz` is 'exakt'; allowed are exact, constant, averaged, eigen_arc",
+    ),
+    ([*ELMO, "--lipschitz", "exact"], "exact Lipschitz constants are known for quadratic"),
+    ([*ELMO, "--lipschitz", "constant"], "`value` is missing"),
+    ([*ELMO, "--set", "lipschitz=3"], "written lipschitz.NAME=VALUE"),
+    ([*ELMO, "--set", "tie=up"], "`tie` is 'up'"),
+    ([*ELMO, "--base", "adam", "--set", "base.rate=1"], "`rate` is no setting of adam"),
+    ([*ELMO, "--base", "adam", "--set", "base.learning_rate=0.1"], "`base` is given with the dense spectrum"),
+    ([*ELMO[:3], "eigen-arc"], "eigen-arc needs `--base`"),
+    (["run", "rosenbrock-2", "--optimizer", "newton", "--lipschitz", "exact"], "`--lipschitz` is for elmo"),
     ([*GROUPED, "--set", "plateau.evry=1"], "Did you mean every"),
     ([*GROUPED, "--set", "steps_per_epoch=5"], "`steps_per_epoch` is no setting"),
     (
         [*GROUPED[:3], "algorithm-4", "--set", "steps_per_epoch=0"],
         "`steps_per_epoch` is 0; it must be at least",
     ),
-    ([*GROUPED, "--base", "adam"], "only fosi has a base"),
+    ([*GROUPED, "--base", "adam"], "have a base, not"),
     (["verify", "--json", "", "--only", "derivatives.along.L6.*"], "`--json` is ''"),
     (["run", "rosenbrock-2", "--optimizer", "adam", "--trace", ""], "`--trace` is ''"),
     (["run", "rosenbrock-2", "--optimizer", "adam", "--trace", "/no/such/folder/t.npz"], "cannot be written"),
@@ -261,6 +274,34 @@ def test_operations_and_problems_are_listed(capsys):
     assert "fosi_step(settings, base, theta, gradient, spectrum, state)" in capsys.readouterr().out
     assert cli.main(["problems"]) == 0
     assert "rosenbrock-2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        # matched-cubic-3 from its kink is one exact step to -32/3
+        (["matched-cubic-3", "--optimizer", "elmo", "--start", "kink"], "promise 10.67"),
+        (["beale", "--optimizer", "elmo"], "promise"),
+        (["matched-cubic-3", "--optimizer", "elmo", "--set", "largest=1"], "promise"),
+        (
+            [
+                "matched-cubic-3",
+                "--optimizer",
+                "eigen-arc",
+                "--base",
+                "adam",
+                "--set",
+                "base.learning_rate=0.1",
+            ],
+            "f(theta) =",
+        ),
+    ],
+)
+def test_run_knows_elmo_and_eigen_arc(arguments, said, tmp_path, capsys):
+    path = tmp_path / "trace.npz"
+    assert cli.main(["run", *arguments, "--steps", "2", "--trace", str(path)]) == 0
+    assert said in capsys.readouterr().out
+    assert len(Trace.load(path)) == 2
 
 
 def test_run_prints_the_steps_and_saves_them(tmp_path, capsys):

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from refopt.amos import Amos, AmosStep
+from refopt.eigen_arc import EigenArc
+from refopt.elmo import Elmo, ElmoStep
 from refopt.fosi import Fosi, FosiStep
 from refopt.grouped_newton import GroupedNewton, GroupedNewtonStep
 
@@ -40,6 +42,9 @@ def test_python_blocks_run(capsys):
     step = namespace["step"]
     assert max(abs(step.newton_direction - [0.3, 0.3])) < 1e-14
     assert max(abs(step.base_direction - [-0.18, 0.18])) < 1e-14
+    # matched-cubic-3 from its kink: R = (2, 4, 2), x* = (1, 2, 3), sum M* = -32/3 (problem file)
+    assert max(abs(namespace["exact"].theta_next - [1.0, 2.0, -3.0])) < 1e-14
+    assert abs(namespace["exact"].promise - 32 / 3) < 1e-13
     assert "0.3" in capsys.readouterr().out
 
 
@@ -54,6 +59,7 @@ def fields_in(section: str) -> list[str]:
     ("section", "step"),
     [
         ("Symbols of FOSI", FosiStep),
+        ("Symbols of ELMO", ElmoStep),
         ("Symbols of grouped Newton", GroupedNewtonStep),
         ("Symbols of AMOS", AmosStep),
     ],
@@ -62,9 +68,11 @@ def test_symbol_table_lists_the_fields_of_a_step(section, step):
     assert fields_in(section) == [name for name in step._fields if name != "state"]
 
 
-@pytest.mark.parametrize("section", ["Symbols of FOSI", "Symbols of grouped Newton", "Symbols of AMOS"])
+@pytest.mark.parametrize(
+    "section", ["Symbols of FOSI", "Symbols of ELMO", "Symbols of grouped Newton", "Symbols of AMOS"]
+)
 def test_symbol_table_lists_settings_that_exist(section):
-    names = {field.name for kind in (Fosi, GroupedNewton, Amos) for field in fields(kind)}
+    names = {field.name for kind in (Fosi, Elmo, EigenArc, GroupedNewton, Amos) for field in fields(kind)}
     text = README.read_text(encoding="utf-8").split(f"\n## {section}\n")[1].split("\n## ")[0]
     rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", text.split("| setting ")[1], re.MULTILINE)
     listed = [name for row in rows for name in re.findall(r"`(\w+)`", row)]

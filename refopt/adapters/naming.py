@@ -61,6 +61,54 @@ def make_amos(
     return _construct(Amos, "amos", values)
 
 
+def make_lipschitz(name: str | None, settings: Mapping[str, Any], problem: Any) -> Any:
+    """Make a LIPSCHITZ oracle by name; None is the exact one where the family has it, else EigenARC.
+
+    Args:
+        name: "exact", "constant", "averaged" or "eigen_arc".
+        settings: of the oracle.
+        problem: whose constants are exact.
+
+    Raises:
+        ValueError: as `make`; for exact constants of a family that has none.
+    """
+    from refopt.eigen_arc import EigenArcLipschitz
+    from refopt.lipschitz import EXACT_FAMILIES, AveragedLipschitz, ConstantLipschitz, ExactLipschitz
+
+    if name is None:
+        name = "exact" if problem.family in EXACT_FAMILIES and not settings else "eigen_arc"
+    kinds = {
+        "exact": ExactLipschitz,
+        "constant": ConstantLipschitz,
+        "averaged": AveragedLipschitz,
+        "eigen_arc": EigenArcLipschitz,
+    }
+    kind = _known(kinds, "lipschitz", name)
+    if kind is not ExactLipschitz:
+        return _construct(kind, name, settings)
+    if settings:
+        raise ValueError(f"`{next(iter(settings))}` is no setting of exact; it has none.")
+    return ExactLipschitz.of(problem)
+
+
+def make_elmo(settings: Mapping[str, Any], lipschitz: Any, base: Mapping[str, Any] | None = None) -> Any:
+    """Make ELMO from its settings, an oracle and a base {"optimizer", "settings"}; raises as `make` does."""
+    from refopt.elmo import Elmo
+
+    values = {**settings, "lipschitz": lipschitz}
+    if base is not None:
+        values["base"] = make(FIRST_ORDER, base["optimizer"], base["settings"])
+    return _construct(Elmo, "elmo", values)
+
+
+def make_eigen_arc(settings: Mapping[str, Any], base: Mapping[str, Any]) -> Any:
+    """Make EigenARC along a base {"optimizer", "settings"}; raises as `make` does."""
+    from refopt.eigen_arc import EigenArc
+
+    values = {**settings, "base": make(FIRST_ORDER, base["optimizer"], base["settings"])}
+    return _construct(EigenArc, "eigen_arc", values)
+
+
 def make_grouped(settings: Mapping[str, Any], groups: Any) -> Any:
     """Make grouped Newton from its settings and partition, a plateau being a table; raises as `make` does."""
     from refopt.grouped_newton import GroupedNewton
