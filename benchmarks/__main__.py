@@ -7,7 +7,17 @@ import importlib
 import os
 import platform
 
-SUITES = ("hvp", "summary", "ese", "fosi", "amos", "cubic", "elmo", "startup", "conformance")  # gpu when named
+SUITES = (
+    "hvp",
+    "summary",
+    "ese",
+    "fosi",
+    "amos",
+    "cubic",
+    "elmo",
+    "startup",
+    "conformance",
+)  # gpu when named
 
 
 def main() -> None:
