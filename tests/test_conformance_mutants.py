@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
+import test_conformance_hostile as on_hostile
+import test_conformance_protocol as on_protocol
 import test_conformance_ratios as on_ratios
 import test_conformance_runner as on_runner
 import test_conformance_scoring as on_scoring
@@ -224,6 +226,22 @@ MUTANTS = [
     Mutant("skips missing in the headline", "report", "shown = [*_ALWAYS, ", "shown = [*_ALWAYS[:3]] or [",
            plain(on_scoring.test_counts_show_skips_in_the_headline)),
     Mutant("ids not checked", "transport", "if found == identifier:", "if True:", wrong_id),
+    Mutant("second answers not noticed", "transport", 'self.strays[found] = "was answered twice."', "pass",
+           lambda tmp_path: on_hostile.classified("two answers", tmp_path)),
+    Mutant("processes of another session left", "children", "for pid in self._marked():", "for pid in ():",
+           lambda tmp_path: on_hostile.classified(
+               "a grandchild of its own session holds the pipe", tmp_path)),
+    Mutant("surplus products accepted", "evaluations", "allowed.least <= products <= allowed.most", "True",
+           plain(on_protocol.test_operations_state_how_many_products_they_cost)),
+    Mutant("lost answers skipped", "answers", 'Score(case, "crash"', 'Score(case, "skip"',
+           plain(on_protocol.test_a_lost_answer_is_no_skip)),
+    Mutant("selection not checked", "answers", "if identifier != requests.hello_token(self.seed, cases)",
+           "if False", plain(lambda: on_protocol.test_unusable_answers_are_one_sentence(
+               [on_protocol.introduction(cases=on_protocol.KNOWN[:2])], "another selection"))),
+    Mutant("ids tell the case", "requests", "hashlib.sha256(f'{seed:08x} {name}'.encode()).hexdigest()[:12]",
+           "name", plain(on_protocol.test_requests_carry_inputs_and_no_expectation)),
+    Mutant("other protocols accepted", "introduction", 'if reply["protocol"] != wire.PROTOCOL', "if False",
+           plain(lambda: on_hostile.test_an_introduction_is_checked({"protocol": "x"}, "speaks 'x'"))),
     Mutant("division by zero is a refusal", "worker", "ACCIDENTAL = (ZeroDivisionError, ", "ACCIDENTAL = (",
            accidental_errors),
     Mutant("restarts without end", "runner", "RESTARTS = 3", "RESTARTS = 10**9",

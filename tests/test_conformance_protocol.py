@@ -153,6 +153,7 @@ def test_operations_state_how_many_products_they_cost():
     assert evaluations.expected(case, {}) is None
     assert evaluations.problem_with(case, {"refreshed": [0, 5]}, {"hvp": 20}) is None
     surplus = evaluations.problem_with(case, {"refreshed": [0, 5]}, {"hvp": 21})
+    assert surplus is not None
     assert surplus.startswith("asked for 21 Hessian products; allowed: 20 (m = 10 Lanczos steps")
     assert evaluations.problem_with(case, {"refreshed": [0, 5]}, {}) is None  # it has its own derivatives
 

@@ -16,9 +16,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from refopt.conformance import wire
+from refopt.conformance import children, wire
 from refopt.conformance.adapter import Adapter
-from refopt.conformance.children import Child
 
 LINE_LIMIT = 2 * 2**20  # bytes of one answer; the largest honest one has 0.4 MiB; reading takes 25 times it
 LINES_WAITING = 2  # lines that are read before somebody asks for them
@@ -98,7 +97,7 @@ class Subprocess:
     """
 
     def __init__(self, argv: list[str], memory: int | None = None):
-        self._child = Child(argv, memory)
+        self._child = children.Child(argv, memory)
         self.strays: dict[str, str] = {}
         self._asked: dict[str, None] = {}  # the ids so far; the last one is the current request's
         self._answers: queue.Queue[bytes | None] = queue.Queue(LINES_WAITING)

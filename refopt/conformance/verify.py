@@ -4,8 +4,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from refopt.conformance import loading, requests, runner, transport
-from refopt.conformance.answers import Answers
+from refopt.conformance import answers, loading, requests, runner, transport
 from refopt.conformance.report import Report
 from refopt.conformance.scoring import Score
 from refopt.conformance.transport import Connection
@@ -84,7 +83,7 @@ def verify(
 
 
 def judge(
-    asking: runner.Runner | Answers,
+    asking: runner.Runner | answers.Answers,
     cases: Sequence[Case],
     subject: Subject,
     *,
@@ -133,8 +132,8 @@ def judge(
     return report
 
 
-def _scores(asking: runner.Runner | Answers, cases: Sequence[Case]) -> Iterator[Score]:
-    return map(asking.score, cases) if isinstance(asking, Answers) else runner.run(asking, cases)
+def _scores(asking: runner.Runner | answers.Answers, cases: Sequence[Case]) -> Iterator[Score]:
+    return map(asking.score, cases) if isinstance(asking, answers.Answers) else runner.run(asking, cases)
 
 
 def _without_hello(strays: Mapping[str, str], scores: Sequence[Score], seed: int) -> dict[str, str]:
