@@ -223,7 +223,7 @@ MUTANTS = [
     Mutant("exit status is a count", "report", "            return EXIT_FAILURES",
            "            return len(self.failures)",
            plain(on_scoring.test_one_failure_among_passes_decides_and_the_status_is_no_count)),
-    Mutant("skips missing in the headline", "report", "shown = [*_ALWAYS, ", "shown = [*_ALWAYS[:3]] or [",
+    Mutant("skips missing in the headline", "report", "shown = [*ALWAYS, ", "shown = [*ALWAYS[:3]] or [",
            plain(on_scoring.test_counts_show_skips_in_the_headline)),
     Mutant("ids not checked", "transport", "if found == identifier:", "if True:", wrong_id),
     Mutant("second answers not noticed", "transport", 'self.strays[found] = "was answered twice."', "pass",
