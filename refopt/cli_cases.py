@@ -18,6 +18,11 @@ def add_selection(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--level", nargs="+", action="extend", default=[], help="levels to keep, such as L3")
     command.add_argument(
+        "--dtype",
+        choices=["float64", "float32", "float16"],
+        help="put every case in this dtype where its numbers allow that; default: each in its own",
+    )
+    command.add_argument(
         "--vectors", type=Path, metavar="DIR", help="vectors other than those that refopt ships"
     )
 
@@ -45,7 +50,7 @@ def selected(options: argparse.Namespace) -> tuple[Any, list[Any]]:
         SystemExit: with the status of corrupt vectors.
     """
     from refopt import resources
-    from refopt.conformance import vectors
+    from refopt.conformance import precision, vectors
     from refopt.conformance.report import EXIT_CORRUPT
 
     if options.vectors is not None and not options.vectors.is_dir():
@@ -63,7 +68,7 @@ def selected(options: argparse.Namespace) -> tuple[Any, list[Any]]:
     cases = vectors.select(found.cases, options.only, options.method, options.level)
     if not cases:
         raise Usage("no case is of this method, level and `--only` pattern together.")
-    return found, cases
+    return found, cases if options.dtype is None else precision.in_dtype(cases, options.dtype)
 
 
 def _near(pattern: str, cases: Iterable[Any]) -> str:
@@ -90,6 +95,8 @@ def list_cases(options: argparse.Namespace) -> int:
             quantities = " ".join([*operation.required, *(f"[{name}]" for name in operation.optional)])
             say(f"{operation.name}({', '.join(operation.inputs)}) -> {quantities}\n    {operation.summary}")
         return 0
+    if options.dtype is not None and options.action == "export":
+        raise Usage("`--dtype` is for a run, not for `refopt cases export`.")
     chosen = selected(options)[1]
     if options.action == "export":
         return _export(chosen, options.seed)

@@ -53,6 +53,7 @@ def check_options(options: argparse.Namespace) -> None:
     for option, given, fits, whom in (
         ("--cases", options.cases, options.answers is not None, "--answers"),
         ("--seed", options.seed is not None, options.answers is None, "a run, not for --answers"),
+        ("--dtype", options.dtype, options.answers is None, "a run, not for --answers"),
         ("--backend", options.backend, python, "--adapter"),
         ("--in-process", options.in_process, python, "--adapter"),
         ("--memory", options.memory, process, "an adapter in a process of its own"),
@@ -68,6 +69,7 @@ def subject(options: argparse.Namespace) -> Any:
 
     repeat = ["--backend", options.backend] if options.backend else []
     repeat += ["--vectors", str(options.vectors)] if options.vectors else []
+    repeat += ["--dtype", options.dtype] if options.dtype else []
     repeat += [f"--deadline={options.deadline:g}"] if options.deadline != DEADLINE else []
     late = options.start_deadline != START_DEADLINE
     repeat += [f"--start-deadline={options.start_deadline:g}"] if late else []

@@ -124,7 +124,7 @@ MUTANTS = [
     Mutant("shape not checked", "ratios", "if shape is not None and given.shape != shape", "if False",
            wrong_shape),
     Mutant("dtype not checked", "ratios", "if given.dtype.name not in allowed", "if False", wrong_dtype),
-    Mutant("float32 cases take float64 everywhere", "ratios", 'dtype == "float32" and (wide or',
+    Mutant("float32 cases take float64 everywhere", "ratios", 'dtype != "float64" and (wide or',
            '(wide or True or',
            plain(on_ratios.test_float64_in_a_float32_case_passes_only_for_scalars_and_wide_quantities)),
     Mutant("remainder of the decimals dropped", "ratios", "- expected.high) - expected.low",

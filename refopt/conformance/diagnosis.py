@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from refopt.conformance import likeness, wire
-from refopt.conformance.ops import OPERATIONS, flatten
+from refopt.conformance import comparison, likeness, wire
+from refopt.conformance.ops import OPERATIONS, WIDE, flatten
 from refopt.conformance.scoring import Likeness, Reply, Score
 from refopt.conformance.vectors import Case
 
@@ -84,6 +84,8 @@ class Diagnosis:
         inputs, path = prepared(score.case), reply.out.get("thetas")
         path = path if isinstance(path, np.ndarray) and path.ndim == 2 and np.all(np.isfinite(path)) else None
         found: list[Likeness] = []
+        if not _right(score.case, answer(mistakes.NONE, score.case, inputs)):
+            return ()  # on this case the textbook itself is not right, so its mistakes say nothing
         for entry in entries:
             if found and self._named[found[0].name] >= max(SETTLED, self._named[entry.name] + 1):
                 break
@@ -176,6 +178,15 @@ def _refuted(names: set[str], passed: Sequence[Case]) -> set[str]:
                 found.add(entry.name)
                 break
     return found
+
+
+def _right(case: Case, given: Mapping[str, Any]) -> bool:
+    """Whether an answer is right in all that it answers."""
+    return all(
+        comparison.compare(expectation, given[name], case.dtype, name in WIDE).passed
+        for name, expectation in case.expect.items()
+        if expectation["kind"] != "behaviour" and name in given
+    )
 
 
 def _shows(case: Case, wrong: Mapping[str, Any]) -> bool:

@@ -2,10 +2,10 @@
 
     ratio = max|y - y*| / (u max(condition, 1) scale terms),     passed  <=>  ratio <= threshold
 
-with u = 2^-53 (float64) or 2^-24 (float32). The test is written with `<=` so that NaN fails; and a NaN, an
-infinity, a wrong shape or a wrong dtype fails before any arithmetic, with a sentence. y* is known to 40
-digits and enters as the sum of two float64 (nearest and remainder), so that the reference is not itself a
-source of error.
+with u = 2^-53 (float64), 2^-24 (float32) or 2^-11 (float16). The test is written with `<=` so that NaN
+fails; and a NaN, an infinity, a wrong shape or a wrong dtype fails before any arithmetic, with a sentence. y*
+is known to 40 digits and enters as the sum of two float64 (nearest and remainder), so that the reference is
+not itself a source of error.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,8 +16,8 @@ import numpy as np
 
 from refopt.conformance import wire
 
-UNIT_ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24}
-DIGITS = {"float64": 15.95, "float32": 7.22}
+UNIT_ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11}
+DIGITS = {"float64": 15.95, "float32": 7.22, "float16": 3.31}
 LARGEST_LOSS = 1e-2  # of condition * u: beyond it fewer than two digits survive, and the case says nothing
 _DECIMAL = Context(prec=60)  # 40 frozen digits and room for the subtraction
 
@@ -86,9 +86,9 @@ def unfit(given: Any, shape: tuple[int, ...] | None, dtype: str, wide: bool) -> 
         given: decoded quantity.
         shape: the expected shape; None where any will do.
         dtype: dtype of the case.
-        wide: whether float64 is accepted in a float32 case; scalars always may be, many are Python floats.
+        wide: whether float64 is accepted in a narrower case; scalars always may be, many are Python floats.
     """
-    allowed = (dtype, "float64") if dtype == "float32" and (wide or shape == ()) else (dtype,)
+    allowed = (dtype, "float64") if dtype != "float64" and (wide or shape == ()) else (dtype,)
     named = " or ".join(allowed)
     if isinstance(given, wire.Unfit):
         return f"has dtype {given.dtype}, {named} is expected."

@@ -101,6 +101,8 @@ class Runner:
             return Reply("skip", message=f"the adapter has no operation {case.op}.")
         if case.dtype not in self.hello.dtypes:
             return Reply("skip", message=f"the adapter does not declare the dtype {case.dtype}.")
+        if case.unfit:
+            return Reply("not-applicable", message=case.unfit)
         begin = time.perf_counter()
         evaluator = Evaluator(case, self._problems)
         try:

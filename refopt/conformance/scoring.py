@@ -126,7 +126,7 @@ def score(case: Case, reply: Reply, profile: Mapping[str, Any]) -> Score:
 
 
 def _score(case: Case, reply: Reply, profile: Mapping[str, Any]) -> Score:
-    if reply.status in ("skip", *ENDINGS):
+    if reply.status in ("skip", "not-applicable", *ENDINGS):
         return Score(case, reply.status, reason=reply.message)
     if reply.status == "unprepared":
         return Score(case, "oracle-error", reason=reply.message)

@@ -40,6 +40,7 @@ class Case:
         expect: expectations by quantity, in computing order.
         alternatives: by "key=value", the expectations that differ under that choice.
         file: path of the vector file inside the set.
+        unfit: why the case cannot be put in the dtype that a run asks for; empty where it can.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Case:
     expect: Mapping[str, Mapping[str, Any]]
     alternatives: Mapping[str, Mapping[str, Mapping[str, Any]]]
     file: str
+    unfit: str = ""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 PROTOCOL = "refopt-wire/1"
-FLOATS = ("float64", "float32")
+FLOATS = ("float64", "float32", "float16")
+PROBLEM_DTYPES = ("float64", "float32")  # in which a problem can be loaded
 NON_FINITE = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
 PLAIN = (bool, int, str, type(None))
 KINDS = "biuf"  # of dtypes that a message may name; "U100000000" would allocate, not compare

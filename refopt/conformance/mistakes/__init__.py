@@ -20,6 +20,7 @@ from refopt.conformance.mistakes.plateau import PLATEAU_MISTAKES
 from refopt.conformance.mistakes.scaling import SCALING_MISTAKES
 from refopt.conformance.mistakes.spectrum import SPECTRUM_MISTAKES
 from refopt.conformance.mistakes.summary import SUMMARY_MISTAKES
+from refopt.conformance.textbook import Textbook
 
 MISTAKES: tuple[Mistake, ...] = (
     *OBJECTIVE_MISTAKES,
@@ -36,6 +37,10 @@ MISTAKES: tuple[Mistake, ...] = (
     *PLATEAU_MISTAKES,
 )
 """All of them."""
+
+
+NONE = Mistake("none", "The textbook as it is.", "formula", (), Textbook)
+"""No mistake."""
 
 
 @cache

@@ -170,5 +170,5 @@ class FirstOrderPieces(Adapter):
 
 def fresh(s: Any, theta: Any) -> State:
     """Return the state before the first step."""
-    found: State = s.init(theta)._asdict()
-    return found
+    found: State = s.init(np.zeros(len(theta)))._asdict()  # then in any dtype, which refopt has not
+    return {name: x.astype(theta.dtype) if isinstance(x, np.ndarray) else x for name, x in found.items()}
