@@ -28,6 +28,8 @@ MODULES = (
     "summary",
     "cubic",
     "grouped_newton",
+    "elmo",
+    "eigen_arc",
     "sophia",
     "amos",
 )

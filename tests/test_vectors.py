@@ -24,6 +24,8 @@ METHODS = {
     "summary",
     "cubic",
     "grouped_newton",
+    "elmo",
+    "eigen_arc",
     "sophia",
     "amos",
 }

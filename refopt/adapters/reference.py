@@ -10,6 +10,7 @@ import numpy as np
 import refopt
 from refopt.adapters.naming import make, make_fosi
 from refopt.adapters.reference_amos import AmosReference
+from refopt.adapters.reference_elmo import ElmoReference
 from refopt.adapters.reference_grouped import GroupedReference
 from refopt.arrays import backend as backend_namespace
 from refopt.arrays import check_vector, to_host
@@ -21,7 +22,7 @@ from refopt.problems import Problem, load_problem
 from refopt.spectrum import Spectrum, extreme_spectrum, lanczos, lanczos_steps
 
 
-class Reference(GroupedReference, AmosReference):
+class Reference(GroupedReference, AmosReference, ElmoReference):
     """Every operation by refopt itself.
 
     Args:

@@ -25,6 +25,7 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 
 from refopt.conformance.amos_operations import AmosOperations
+from refopt.conformance.elmo_operations import ElmoOperations
 from refopt.conformance.given import GivenProblem
 from refopt.conformance.grouped_operations import GroupedOperations
 from refopt.conformance.ops import OPERATIONS
@@ -38,7 +39,7 @@ class Skip(Exception):
     """Raised by an adapter, most simply by `Adapter.skip`, to leave the current case out; says why."""
 
 
-class Adapter(GroupedOperations, AmosOperations):
+class Adapter(GroupedOperations, AmosOperations, ElmoOperations):
     """Base class of adapters.
 
     Attributes:

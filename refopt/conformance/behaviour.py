@@ -17,10 +17,11 @@ from refopt.conformance.vectors import Case
 
 Shape = tuple[int, ...]
 _EXACT = "steps period times refreshed state.iteration bounded status dimension clipped to_first assignments"
+_EXACT += " decision decisions raises reductions evaluations"
 EXACT = frozenset(_EXACT.split(" "))
 _POINTS = "theta_next direction gradient hvp gradient_in gradient_out newton_gradient base_direction_raw"
 VECTORS = frozenset(_POINTS.split(" "))
-RUNS = ("base_run", "fosi_run", "sophia_run", "amos_run")
+RUNS = ("base_run", "fosi_run", "sophia_run", "amos_run", "elmo_run")
 
 
 def judge(case: Case, name: str, expectation: Mapping[str, Any], reply: Any) -> Comparison:
@@ -115,13 +116,13 @@ def expected_shape(case: Case, quantity: str) -> Shape | None:
         return None
     if quantity in VECTORS:
         return n
-    if case.op == "fosi_step":
-        return n if quantity in ("newton_direction", "base_direction") else None
+    if case.op in ("fosi_step", "elmo_subspace_step"):
+        return n if quantity in ("newton_direction", "elmo_direction", "base_direction") else None
     if case.op in RUNS:
         steps = (given["steps"],)
         points = (given["steps"] + 1,)
-        shapes = {"thetas": (*points, *n), "values": points, "scaling": steps, "offload": steps}
-        return shapes.get(quantity)
+        shapes = {"thetas": (*points, *n), "values": points, "scaling": steps}
+        return (shapes | dict.fromkeys(("offload", "promise"), steps)).get(quantity)
     if isinstance(given.get("groups"), list):
         return _grouped_shape(case, quantity, n)
     if case.op == "extreme_spectrum":

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 # May be float64 in a float32 case: Lanczos works in float64, and scalars are often Python floats.
 _WIDE = (
     "eigenvalues residuals diagonal off_diagonal ritz_values residual_norm scaling values r step_sizes "
-    "lipschitz statistic offload"
+    "lipschitz statistic offload slopes upper lower promise lipschitz_next ratio ratios"
 )
 WIDE = frozenset(_WIDE.split(" "))
 
@@ -114,6 +114,18 @@ grouped_newton_step | problem settings groups theta curvature_problem? | eta the
     | direction g_bar H_bar third_diagonal D r learning_rates | the first step of grouped Newton
 grouped_newton_run | problem settings groups theta steps curvature_problem? | thetas
     | values learning_rates step_sizes refreshed | a free run of grouped Newton
+elmo_scalar | slope curvature lipschitz | step_size
+    | upper lower bounded largest_step | ELMO's step and models of single eigenpairs
+elmo_step | gradient eigenvalues eigenvectors lipschitz settings | displacement
+    | slopes step_sizes upper lower promise bounded | one ELMO step from a given spectrum
+elmo_run | problem lipschitz settings theta steps | thetas
+    | values promise | a free run of ELMO with all eigenpairs
+elmo_subspace_step | gradient eigenvalues eigenvectors lipschitz base theta | theta_next
+    | elmo_direction base_direction | one ELMO step on a subspace, a first-order base on the rest
+eigen_arc_update | problem theta eigenvalues eigenvectors lipschitz settings | lipschitz_next decision
+    | ratio raises reductions evaluations | one update of Lipschitz estimates by EigenARC
+eigen_arc_run | problem settings base theta steps | lipschitz decisions
+    | thetas ratios evaluations | EigenARC along a first-order run
 hessian_diagonal | problem theta estimator probes? | diagonal
     | | the diagonal of the Hessian, exact or from given probes
 sophia_step | settings theta gradient state diagonal? | theta_next state.*
