@@ -84,12 +84,11 @@ def _block(xp: Any, g: Array, lam: Array, L: Array) -> tuple[Array, Array, Array
     kind = xp.finfo(g.dtype)
     top, tiny = float(kind.max) / 16.0, float(kind.smallest_normal)
     s_squared = (L + L) * g
-    size = xp.abs(lam)
-    R = xp.hypot(lam, xp.sqrt(s_squared))
-    total, positive = size + R, lam > 0
-    x = xp.where(positive, g + g, total) / xp.where(positive, total, L)
-    t, y = lam * x, x / -6.0
-    M, m = _models(g, t, y)
+    R, total, positive = xp.hypot(lam, xp.sqrt(s_squared)), xp.abs(lam), lam > 0
+    total += R  # arrays of its own are changed in place: they are in the cache
+    x = xp.where(positive, g + g, total)
+    x /= xp.where(positive, total, L)
+    M, m = _models(g, lam * x, x / -6.0)
     in_range = (xp.max(xp.maximum(R, g)) <= top) & (xp.min(m) >= -top)
     quick = in_range & (xp.min(xp.minimum(L, s_squared)) >= tiny)
     if not bool(quick):  # a slope that is 0 is no reason for care where L > 0
@@ -101,9 +100,15 @@ def _block(xp: Any, g: Array, lam: Array, L: Array) -> tuple[Array, Array, Array
 
 
 def _models(g: Array, t: Array, y: Array) -> tuple[Array, Array]:
-    """M* and m* from t = lam x* and y = -x*/6."""
-    g4 = 4.0 * g
-    return y * (g4 - t), y * ((g4 + g4) - 5.0 * t)
+    """M* and m* from t = lam x*, which is used up, and y = -x*/6."""
+    m = 4.0 * g
+    M = m - t
+    M *= y
+    m += m
+    t *= 5.0
+    m -= t
+    m *= y
+    return M, m
 
 
 def _careful(xp: Any, g: Array, lam: Array, L: Array) -> tuple[Array, Array, Array, Array]:
