@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from elmo_property_faults import ELMO_FAULTS
 from grouped_property_faults import FURTHER, GROUPED_FAULTS
 from situation_faults import FURTHER_SITUATIONS, SITUATION_FAULTS
 
@@ -186,6 +187,7 @@ FAULTS = {
         "refresh_period", lambda inputs, answer: {"period": max(answer["period"] - 1, 1)}
     ),
     **GROUPED_FAULTS,
+    **ELMO_FAULTS,
     **SITUATION_FAULTS,
 }
 

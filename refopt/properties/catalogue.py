@@ -9,6 +9,7 @@ from typing import Any
 from refopt.conformance.adapter import Adapter, Skip, capabilities
 from refopt.conformance.ops import OPERATIONS
 from refopt.properties import convergence, counts, preconditioner, spectral, splitting
+from refopt.properties.elmo_catalogue import ELMO
 from refopt.properties.grouped_catalogue import GROUPED
 from refopt.properties.samples import Quadratic, RunSample
 
@@ -121,7 +122,7 @@ PROPERTIES: tuple[Property, ...] = (
     Property(convergence.check_scaling_safe, ("rate_scaling",), lambda s: s.step_samples(complete=None)),
     Property(counts.check_refresh_times, ("refresh_times",), lambda s: s.schedules()),
     Property(counts.check_overhead_period, ("refresh_period",), lambda s: s.overheads()),
-    *(Property(*entry) for entry in GROUPED),
+    *(Property(*entry) for entry in (*GROUPED, *ELMO)),
 )
 
 
