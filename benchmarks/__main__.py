@@ -1,4 +1,4 @@
-"""Every figure of the project in one command: `python -m benchmarks [hvp summary ese ... gpu]`."""
+"""Every figure of the project in one command: `python -m benchmarks [hvp summary ... language_model]`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import importlib
 import os
 import platform
 
+NAMED = ("gpu", "language_model")  # run when they are named: one needs a device, one takes minutes
 SUITES = (
     "hvp",
     "summary",
@@ -17,13 +18,13 @@ SUITES = (
     "elmo",
     "startup",
     "conformance",
-)  # gpu when named
+)
 
 
 def main() -> None:
     """Run the suites that are named, all that need no GPU by default."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("suite", nargs="*", choices=[*SUITES, "gpu"], help="default: all but gpu")
+    parser.add_argument("suite", nargs="*", choices=[*SUITES, *NAMED], help="default: all but the last two")
     names = parser.parse_args().suite or SUITES
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     for name in names:

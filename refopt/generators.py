@@ -24,9 +24,9 @@ def splitmix64(seed: int, count: int, first: int = 0) -> np.ndarray:
     return z ^ (z >> np.uint64(31))
 
 
-def uniform(seed: int, count: int) -> np.ndarray:
-    """The first `count` draws from [-1, 1), (count,) float64, exact: (z >> 11) 2^-52 - 1."""
-    return (splitmix64(seed, count) >> np.uint64(11)).astype(np.float64) * 2.0**-52 - 1.0
+def uniform(seed: int, count: int, first: int = 0) -> np.ndarray:
+    """Draws first .. first + count - 1 from [-1, 1), (count,) float64, exact: (z >> 11) 2^-52 - 1."""
+    return (splitmix64(seed, count, first) >> np.uint64(11)).astype(np.float64) * 2.0**-52 - 1.0
 
 
 class Basis(NamedTuple):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from refopt.arrays import asarray_like, check_count
+from refopt.arrays import Array, asarray_like, check_count, device_of, namespace
 from refopt.characters import one_hot
 from refopt.derivatives import Derivatives
 from refopt.generators import SEED_LIMIT
+from refopt.hessian_diagonal import sampled_labels
 from refopt.problems import Objective, Problem
+from refopt.transformer import transformer_logits
 
 
 class Minibatches:
@@ -51,6 +53,27 @@ class Minibatches:
         """The derivatives of the mean loss over `count` windows at equal distances in what is held out."""
         check_count("count", count, 1)
         return Derivatives(self.objective(self.text.windows(self.text.spread(count, held_out=True))))
+
+    def sampled(self, iteration: int, theta: Array, uniforms: Array) -> Derivatives:
+        """The derivatives of an iteration's mean loss, its targets drawn from the model at theta.
+
+        What `GaussNewtonBartlett` asks for, with N T samples in the mean.
+
+        Args:
+            iteration: whose windows.
+            theta: the point, (n,), a constant of what is returned.
+            uniforms: one number in [0, 1) per position, (N T,), window after window.
+        """
+        objective = self.objective(self.windows(iteration))
+        arguments = {name: value for name, value in objective.arguments.items() if name != "targets"}
+        logits = transformer_logits(theta, **arguments)
+        labels = sampled_labels(logits.T, uniforms)
+        xp, classes = namespace(theta), logits.shape[0]
+        each = xp.arange(classes, dtype=labels.dtype, device=device_of(theta))
+        targets = xp.astype(each[:, None] == labels[None, :], theta.dtype)
+        return Derivatives(
+            Objective(objective.formula, objective.arguments | {"targets": targets}, self.problem.start)
+        )
 
     def objective(self, windows: np.ndarray) -> Objective:
         """The mean loss over windows (N, T + 1) of integers, in the problem's library and dtype."""

@@ -1,9 +1,10 @@
-"""Pictures of a grouped-Newton run, with matplotlib (the extra `plot`).
+"""Pictures of runs, with matplotlib (the extra `plot`).
 
 Each function returns a `matplotlib.figure.Figure`; it shows nothing and keeps no global state. Save it with
 `figure.savefig(path)`.
 
 - `plot_learning_rates`: the learning rate of each group over a run (the paper's figures 2b and 3b).
+- `plot_training`: the losses of several methods over several seeds, and what AMOS gave to its first one.
 - `plot_interactions`: H_bar and its inverse at chosen iterations, in the submatrices weights against weights,
   weights against biases, biases against biases (figures 1 and 3a).
 """
@@ -11,7 +12,7 @@ Each function returns a `matplotlib.figure.Figure`; it shows nothing and keeps n
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -111,6 +112,54 @@ def plot_interactions(
             _say(here[1], found.status)
         else:
             _draw(figure, here[1], found.inverse, f"inverse, iteration {iteration}", groups, layout)
+    return figure
+
+
+def plot_training(
+    losses: Mapping[str, Any],
+    iterations: Sequence[int],
+    offloads: Mapping[str, Any] | None = None,
+    label: str = "held-out loss",
+) -> Figure:
+    """The losses of several methods, each a line through the means over seeds in the band from least to most.
+
+    Args:
+        losses: for each method an array (seeds, points); a number that is not finite leaves a gap.
+        iterations: those of the points.
+        offloads: for some of the methods the part of the parameters that its first optimizer had, of the same
+            shape; None draws the losses alone.
+        label: of the axis of losses.
+
+    Raises:
+        ValueError: when nothing is given, an array does not fit the iterations, or a method with offloads has
+            no losses.
+        RuntimeError: when matplotlib is not installed.
+    """
+    parts = [("losses", label, losses)]
+    if offloads is not None:
+        parts.append(("offloads", "part of the first optimizer", offloads))
+    if not losses:
+        raise ValueError("`losses` is empty; it must have at least one method")
+    if unknown := [name for name in offloads or {} if name not in losses]:
+        raise ValueError(f"`offloads` has {unknown[0]!r}; its methods must be among those of `losses`")
+    figure, steps = _figure((7.0, 3.8 * len(parts))), np.asarray(iterations)
+    colours = {name: f"C{i}" for i, name in enumerate(losses)}
+    for axes, (name, what, curves) in zip(
+        figure.subplots(len(parts), sharex=True, squeeze=False)[:, 0], parts, strict=True
+    ):
+        for method, given in curves.items():
+            rows = np.asarray(given, dtype=float)
+            if rows.ndim != 2 or not len(rows) or rows.shape[1] != len(steps):
+                raise ValueError(
+                    f"`{name}[{method!r}]` has shape {rows.shape}; it must be (seeds, {len(steps)}), "
+                    "as `iterations` has entries"
+                )
+            rows = np.where(np.isfinite(rows), rows, np.nan)
+            axes.plot(steps, rows.mean(axis=0), color=colours[method], label=method)
+            axes.fill_between(steps, rows.min(axis=0), rows.max(axis=0), color=colours[method], alpha=0.2)
+        axes.set_ylabel(what)
+        axes.legend(fontsize="small")
+    axes.set_xlabel("iteration")
     return figure
 
 

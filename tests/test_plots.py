@@ -9,7 +9,7 @@ from refopt import load_problem
 from refopt.grouped_newton import GroupedNewton
 from refopt.groups import Groups
 from refopt.iterate import minimize
-from refopt.plots import plot_interactions, plot_learning_rates
+from refopt.plots import plot_interactions, plot_learning_rates, plot_training
 from refopt.trace import Outcome, Trace
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -161,6 +161,53 @@ def test_a_network_without_biases_and_one_with_many_groups():
     image = images(plot_interactions(many, Groups.discrete(50), [0]))["H_bar, iteration 0",]
     assert len(image.axes.get_xticklabels()) < 20  # not a name for each of 50
     assert plot_learning_rates(many, Groups.discrete(50)).axes[0].get_legend() is None
+
+
+LOSSES = {"one": [[4.0, 3.0, 2.0], [4.0, 2.0, 1.0]], "two": [[5.0, np.inf, np.inf]]}
+OFFLOADS = {"two": [[0.0, 0.5, 1.0]]}
+
+
+def check_training(figure, iterations, *parts):
+    """Each part's lines are the means over seeds, its bands the range, in one colour per method."""
+    assert len(figure.axes) == len(parts)
+    colours = {}
+    for axes, curves in zip(figure.axes, parts, strict=True):
+        assert [line.get_label() for line in axes.lines] == list(curves)
+        for line, band in zip(axes.lines, axes.collections, strict=True):
+            rows = np.array(curves[line.get_label()])
+            whole = np.isfinite(rows).all(axis=0)
+            np.testing.assert_array_equal(line.get_xdata(), iterations)
+            np.testing.assert_array_equal(np.isnan(line.get_ydata()), ~whole)
+            np.testing.assert_allclose(line.get_ydata()[whole], rows[:, whole].mean(axis=0))
+            heights = band.get_paths()[0].vertices[:, 1]
+            assert (heights.min(), heights.max()) == (rows[:, whole].min(), rows[:, whole].max())
+            assert colours.setdefault(line.get_label(), line.get_color()) == line.get_color()
+
+
+def test_training_curves_over_seeds():
+    figure = plot_training(LOSSES, [0, 20, 40], OFFLOADS, label="loss")
+    check_training(figure, [0, 20, 40], LOSSES, OFFLOADS)
+    assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "part of the first optimizer"]
+    assert figure.axes[-1].get_xlabel() == "iteration"
+    check_training(plot_training(LOSSES, [0, 20, 40]), [0, 20, 40], LOSSES)
+    figure.axes[0].lines[0].set_ydata(np.array([4.0, 3.0, 2.0]))  # one seed in the place of the mean
+    with pytest.raises(AssertionError):
+        check_training(figure, [0, 20, 40], LOSSES, OFFLOADS)
+
+
+@pytest.mark.parametrize(
+    ("losses", "offloads", "sentence"),
+    [
+        ({}, None, "`losses` is empty; it must have at least one method"),
+        ({"a": [[1.0, 2.0]]}, None, r"`losses\['a'\]` has shape \(1, 2\); it must be \(seeds, 3\)"),
+        ({"a": [1.0, 2.0, 3.0]}, None, r"has shape \(3,\); it must be \(seeds, 3\)"),
+        (LOSSES, {"two": [[1.0]]}, r"`offloads\['two'\]` has shape \(1, 1\)"),
+        (LOSSES, {"three": [[1.0, 1.0, 1.0]]}, "`offloads` has 'three'; its methods must be among"),
+    ],
+)
+def test_bad_training_curves(losses, offloads, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        plot_training(losses, [0, 20, 40], offloads)
 
 
 def test_pictures_are_saved_by_the_caller_and_leave_no_state(run, tmp_path):

@@ -276,6 +276,38 @@ def test_minibatches_on_every_lane(derivative_lane, characters):
         np.testing.assert_allclose(to_host(ours), wanted, rtol=0, atol=2e-5)
 
 
+def test_sampled_targets_follow_the_model(characters):
+    # At 0 every character has the probability 1/58: the one with place floor(58 u), and the gradient is that
+    # of the loss with these labels as targets.
+    batches = Minibatches(characters, 1, 1)
+    theta = np.zeros(characters.n, dtype=np.float32)
+    uniforms = ((np.arange(32) + 0.5) / 32).astype(np.float32)
+    sampled = batches.sampled(4, theta, uniforms)
+    labels = sampled.objective.arguments["targets"].argmax(axis=0)
+    np.testing.assert_array_equal(labels, np.floor(58 * uniforms))
+    assert np.all(sampled.objective.arguments["targets"].sum(axis=0) == 1)
+    window = batches.windows(4)[0]
+    shown = sampled.objective.arguments["inputs"].argmax(axis=0)
+    np.testing.assert_array_equal(shown, window[:-1])
+    # the labels are constants: they do not follow theta
+    moved = sampled.value_and_gradient(characters.start)[1]
+    arrays = one_hot(window[None], 58) | {"targets": np.eye(58)[:, labels]}
+    arguments = characters.data | {key: x.astype(np.float32) for key, x in arrays.items()}
+    wanted = Derivatives(lambda x: transformer(x, **arguments)).gradient(characters.start)
+    np.testing.assert_array_equal(moved, wanted)
+
+
+def test_sampled_targets_on_every_lane(derivative_lane, characters):
+    problem = load_problem("characters-coriolanus", backend=derivative_lane.array([0.0]), dtype="float32")
+    uniforms = ((np.arange(32) + 0.5) / 32).astype(np.float32)
+    expected = Minibatches(characters, 1, 1).sampled(0, characters.start, uniforms)
+    found = Minibatches(problem, 1, 1).sampled(0, problem.start, derivative_lane.array(uniforms, "float32"))
+    np.testing.assert_array_equal(
+        to_host(found.objective.arguments["targets"]), expected.objective.arguments["targets"]
+    )
+    assert type(found.value_and_gradient(problem.start)[1]) is type(problem.start)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "sentence"),
     [
