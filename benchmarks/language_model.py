@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from refopt.amos import Amos
 
 import refopt as ro
 from benchmarks.common import paired
+from refopt.amos import Amos
 from refopt.generators import uniform
 from refopt.hessian_diagonal import GaussNewtonBartlett, Hutchinson
 from refopt.plots import plot_training
