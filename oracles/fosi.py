@@ -33,7 +33,7 @@ PARTS = (
 METHOD = "fosi"
 SOURCES = (
     *(part.__name__.removeprefix("oracles.") for part in PARTS),
-    *("fosi_steps", "fosi_split", "fosi_runs", "averages", "recurrence", "rates", "krylov"),
+    *("fosi_steps", "fosi_choices", "fosi_split", "fosi_runs", "averages", "recurrence", "rates", "krylov"),
 )
 FLAGS = {
     "FosiRun": "Algorithm 2 as a whole: estimate, two directions, update",

@@ -9,7 +9,7 @@ from typing import Any
 from mpmath import mpf
 
 from oracles.averages import CLOSED_FORM
-from oracles.case import Case, Check, Close, Quantities
+from oracles.case import Alternative, Case, Check, Close, Quantities
 from oracles.precision import Number, Vector
 from oracles.rates import FORMULAS, optimal_rate
 
@@ -124,6 +124,8 @@ def _scaling(
         "max_residual": 0.01,
         **changes,
     }
+    rules = {"scaling": Close(scale=1.0, terms=4, why="a quotient of two quotients; its natural size is 1")}
+    ratio = Alternative(lambda x: compute_scaling({**x, "scaling": "ratio"}), rules)
     closed = what in ("closed", "closed-no-smallest", "closed-clipped", "closed-below-one")
     return Case(
         id=f"fosi.rate_scaling.L3.{what}-{optimizer.replace('_', '-')}",
@@ -134,11 +136,10 @@ def _scaling(
         flags=(flag,),
         inputs=inputs,
         compute=compute_scaling,
-        rules={
-            "scaling": Close(scale=1.0, terms=4, why="a quotient of two quotients; its natural size is 1")
-        },
+        rules=rules,
         perturb=("eigenvalues",),
         checks=[Check("formulas of appendix A.6", _formula_defect, mpf(10) ** -25)] if closed else (),
+        alternatives={"fosi.scaling=ratio": ratio} if inputs["scaling"] == "closed-form" else {},
     )
 
 

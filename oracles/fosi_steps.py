@@ -9,7 +9,7 @@ complement's basis W is made explicit and P^-1 = [V W] blkdiag(alpha diag u, sca
 M = W' diag(q) W, with q read off the base. It needs no eigenpairs: any orthonormal V and any u serve.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from mpmath import mpf
 from oracles.averages import decayed, direction, fresh, memories
 from oracles.case import Array, Case, Check, Close, Exact, Quantities, Rule
 from oracles.first_order_settings import CITATIONS, TERMS, first_state, settings_of
+from oracles.fosi_choices import alternatives
 from oracles.fosi_scaling import rate_scaling
 from oracles.fosi_split import complement_of, curvature_inverse, default_epsilon, filter_of, filtered
 from oracles.precision import (
@@ -45,7 +46,12 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def _pairs(inputs: Mapping[str, Any], dtype: str) -> tuple[Matrix, Vector, Number]:
+Inverse = Callable[[Vector, Number], Vector]
+
+
+def _pairs(
+    inputs: Mapping[str, Any], dtype: str, inverse: Inverse = curvature_inverse
+) -> tuple[Matrix, Vector, Number]:
     """Return V (n, k+l), u and the scaling."""
     given, settings = inputs["spectrum"], inputs["settings"]
     epsilon = default_epsilon(dtype) if settings["epsilon"] is None else settings["epsilon"]
@@ -53,14 +59,14 @@ def _pairs(inputs: Mapping[str, Any], dtype: str) -> tuple[Matrix, Vector, Numbe
         inputs["base"]["optimizer"], given["eigenvalues"], given["residuals"],
         given["num_largest"], given["num_smallest"], settings,
     )  # fmt: skip
-    return given["eigenvectors"], curvature_inverse(given["eigenvalues"], epsilon), scaling
+    return given["eigenvectors"], inverse(given["eigenvalues"], epsilon), scaling
 
 
-def compute(dtype: str, inputs: dict[str, Any]) -> Quantities:
-    """Return every quantity of the step, from the dense matrices N and K."""
+def compute(dtype: str, inputs: dict[str, Any], inverse: Inverse = curvature_inverse) -> Quantities:
+    """Return every quantity of the step, from the dense matrices N and K; `inverse` gives u."""
     g, theta, settings = inputs["gradient"], inputs["theta"], inputs["settings"]
     base, base_settings = inputs["base"]["optimizer"], inputs["base"]["settings"]
-    vectors, u, scaling = _pairs(inputs, dtype)
+    vectors, u, scaling = _pairs(inputs, dtype, inverse)
     n = len(g)
     rows = transpose(vectors) if u else []
     inside = [[mpf(0)] * n for _ in range(n)]
@@ -209,6 +215,7 @@ def step_case(
     chosen = compute_noise if noise else compute
     memoryless = not state and not noise and inputs["settings"]["newton_momentum"] == "none" and any(gradient)
     bound = mpf(10) ** (-13 if dtype == "float64" else -5)
+    rules = _rules(base, n, frozenset(), noise)
     lemma = Check("Lemma 1, for V orthonormal to rounding", partial(lemma_defect, dtype), bound)
     return Case(
         id=f"fosi.fosi_step.L3.{what}",
@@ -221,9 +228,10 @@ def step_case(
         dtype=dtype,
         inputs=inputs,
         compute=partial(chosen, dtype),
-        rules=_rules(base, n, frozenset(), noise),
+        rules=rules,
         perturb=("theta", "gradient", "spectrum", "state"),
         checks=[lemma] if memoryless else (),
+        alternatives={} if noise else alternatives(inputs, partial(compute, dtype), rules),
     )
 
 

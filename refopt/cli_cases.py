@@ -39,6 +39,7 @@ def add(commands: Any) -> None:
     )
     cases.add_argument("--seed", type=int, help="of an export: of its order and its ids; default: drawn")
     cases.add_argument("--operations", action="store_true", help="list the operations instead")
+    cases.add_argument("--profiles", action="store_true", help="list the named choices of a profile instead")
     cases.set_defaults(command=list_cases)
 
 
@@ -95,6 +96,8 @@ def list_cases(options: argparse.Namespace) -> int:
             quantities = " ".join([*operation.required, *(f"[{name}]" for name in operation.optional)])
             say(f"{operation.name}({', '.join(operation.inputs)}) -> {quantities}\n    {operation.summary}")
         return 0
+    if options.profiles:
+        return _print_profiles(selected(options)[1])
     if options.dtype is not None and options.action == "export":
         raise Usage("`--dtype` is for a run, not for `refopt cases export`.")
     chosen = selected(options)[1]
@@ -103,6 +106,17 @@ def list_cases(options: argparse.Namespace) -> int:
     if options.seed is not None:
         raise Usage("`--seed` is for `refopt cases export`.")
     return print_cases(chosen)
+
+
+def _print_profiles(cases: Iterable[Any]) -> int:
+    """Write the named choices as a table in Markdown."""
+    from refopt.conformance import profiles
+
+    say("| choice | meaning | operations | cases |\n|---|---|---|---|")
+    for key, value, meaning, ops, count in profiles.table(cases):
+        meaning = meaning.replace("|", "\\|")
+        say(f"| `{key}={value}` | {meaning} | {', '.join(ops)} | {count} |")
+    return 0
 
 
 def _export(cases: list[Any], seed: int | None) -> int:

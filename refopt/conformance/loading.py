@@ -12,6 +12,7 @@ from types import ModuleType
 from refopt.conformance import wire
 from refopt.conformance.adapter import Adapter, capabilities
 from refopt.conformance.ops import OPERATIONS
+from refopt.conformance.profiles import CHOICES
 
 
 class UnknownAdapter(ValueError):
@@ -115,7 +116,7 @@ def _check_declarations(adapter: Adapter, where: str) -> None:
 
 
 def check_profile(profile: Mapping[str, str], known: Collection[str], where: str) -> None:
-    """Require that every choice of a profile is one that some case knows.
+    """Require that every choice of a profile, and its value, is one that some case knows.
 
     Args:
         profile: an adapter's declared choices.
@@ -131,6 +132,13 @@ def check_profile(profile: Mapping[str, str], known: Collection[str], where: str
             raise UnknownAdapter(
                 f"`profile` of {where} names {key!r}, a choice that no case knows; known are "
                 f"{', '.join(names)}.{suggestion(key, names)}"
+            )
+    for key, value in profile.items():
+        values = list(CHOICES[key].values) if key in CHOICES else [value]
+        if value not in values:
+            raise UnknownAdapter(
+                f"`profile` of {where} has {key}={value}, which no case knows; allowed are "
+                f"{', '.join(values)}.{suggestion(value, values)}"
             )
 
 
