@@ -56,6 +56,8 @@ CHOICES: Mapping[str, Choice] = {
         "positive-then-ema", {"ema-then-positive": "the positive part of the average, which is kept as it is"}
     ),
     "refresh": Choice("from-zero", {"first-and-multiples": "t = 1 and the multiples of tau, counted from 1"}),
+    "clusters": Choice("rotate", {"as-given": "equal eigenvalues are stepped along as they are given"}),
+    "tie": Choice("positive", {"stay": "no step along an eigenvector without slope"}),
     "sophia.moment": Choice("plain", {"corrected": "the first moment is corrected for its bias"}),
     "sophia.order": Choice(
         "estimate-first", {"step-first": "the step precedes the update of the Hessian's diagonal"}
