@@ -11,6 +11,7 @@ from faults.trial import REFERENCE, relevant, vectors
 from refopt.conformance import behaviour, diagnosis, likeness, mistakes, report, runner, scoring
 from refopt.conformance.mistakes.base import KINDS, mistake
 from refopt.conformance.ops import OPERATIONS
+from refopt.conformance.textbook import Textbook
 from refopt.conformance.transport import InProcess
 from refopt.conformance.verify import verify
 
@@ -170,3 +171,27 @@ ARRAY = {"kind": "array", "value": {"shape": [2], "f64": [1.0, 2.0], "hp": ["1.0
 def test_likeness(given, wrong, same, far):
     found = likeness.alike("theta_next", ARRAY, np.array(given), np.array(wrong), "float64")
     assert (found.same, found.far) == (same, far)
+
+
+def test_no_piece_of_the_textbook_hides_another():
+    owners = {}
+    for kind in Textbook.__mro__[1:]:
+        if kind.__name__.endswith("Pieces"):
+            for name in vars(kind):
+                if not name.startswith("__"):
+                    assert name not in owners, (name, owners.get(name), kind)
+                    owners[name] = kind
+    assert len(owners) > 150
+
+
+@pytest.mark.parametrize("entry", mistakes.MISTAKES, ids=lambda entry: entry.name)
+def test_each_mistake_shows_in_some_case(entry):
+    for case in relevant(entry.ops):
+        wrong = diagnosis.answer(entry, case, diagnosis.prepared(case))
+        if any(
+            likeness.far(name, expectation, wrong[name], case.dtype)
+            for name, expectation in case.expect.items()
+            if expectation["kind"] != "behaviour" and name in wrong
+        ):
+            return
+    pytest.fail(entry.sentence)

@@ -7,10 +7,12 @@ libraries, and the errata of the papers.
 
 from functools import cache
 
+from refopt.conformance.mistakes.amos import AMOS_MISTAKES
 from refopt.conformance.mistakes.base import Mistake as Mistake
 from refopt.conformance.mistakes.cubic import CUBIC_MISTAKES
 from refopt.conformance.mistakes.cubic_answers import CUBIC_ANSWER_MISTAKES
 from refopt.conformance.mistakes.derivatives import DERIVATIVE_MISTAKES
+from refopt.conformance.mistakes.elmo import ELMO_MISTAKES
 from refopt.conformance.mistakes.first_order import FIRST_ORDER_MISTAKES
 from refopt.conformance.mistakes.fosi import FOSI_MISTAKES
 from refopt.conformance.mistakes.grouped import GROUPED_MISTAKES
@@ -35,6 +37,8 @@ MISTAKES: tuple[Mistake, ...] = (
     *GROUPED_MISTAKES,
     *GROUPED_RATE_MISTAKES,
     *PLATEAU_MISTAKES,
+    *ELMO_MISTAKES,
+    *AMOS_MISTAKES,
 )
 """All of them."""
 

@@ -6,11 +6,13 @@ It exists for the diagnosis of wrong answers: a mistake is this textbook with on
 is fast, or careful about what the vectors call bad input.
 """
 
+from refopt.conformance.textbook.amos import AmosPieces
+from refopt.conformance.textbook.elmo import ElmoPieces
 from refopt.conformance.textbook.fosi import FosiPieces
 from refopt.conformance.textbook.grouped import GroupedPieces
 
 
-class Textbook(FosiPieces, GroupedPieces):
+class Textbook(FosiPieces, GroupedPieces, ElmoPieces, AmosPieces):
     """All operations in pieces."""
 
     name, version = "the textbook", "1"
