@@ -12,7 +12,6 @@ from typing import Any
 from mpmath import mp, mpf
 
 from oracles.case import Case, Check, Close, Exact, OneOf, Quantities, Rule
-from oracles.condition import inputs_of
 from oracles.eigen_arc_method import CLEAR, SETTINGS, Assessor, quadratic_ratio, update
 from oracles.eigenframes import frame_at
 from oracles.precision import DIGITS, Number, floats, transpose
@@ -57,7 +56,10 @@ def _clear(inputs: dict[str, Any], outputs: Quantities) -> Number:
 
 
 def _quadratic(inputs: dict[str, Any], outputs: Quantities) -> Number:
-    return (outputs["ratio"] - quadratic_ratio(assessor_of(inputs), inputs["lipschitz"])) / outputs["ratio"]
+    assess = assessor_of(inputs)
+    if not assess.size(inputs["lipschitz"]):
+        return mpf(0)  # taken to be 1 below rounding
+    return (outputs["ratio"] - quadratic_ratio(assess, inputs["lipschitz"])) / outputs["ratio"]
 
 
 CLEARLY = Check("every assessment stands clear of its boundary", _clear)
@@ -68,20 +70,19 @@ def _each(name: str) -> Callable[[dict[str, Any], Quantities], list[Number]]:
     return lambda inputs, outputs: list(outputs[name])
 
 
-def _rules(outputs: Quantities) -> dict[str, Rule]:
+def _rules(assessed: bool, boundary: bool) -> dict[str, Rule]:
     why = "products with factors, each L relative to itself"
 
     def own(name: str) -> Close:
         return Close(scale=_each(name), terms=16, axis="step", why=why)
 
     rules: dict[str, Rule] = {}
-    if "ratio" in outputs:
+    if assessed:
         rules["ratio"] = Close(
             scale="_size", terms=16, why="rounding of f at both ends over the promise; sums along the vectors"
         )
-    if "decision" in outputs:
-        rules |= {name: Exact() for name in EXACT}
-        return rules | {"lipschitz_next": own("lipschitz_next")}
+    if not boundary:
+        return rules | {name: Exact() for name in EXACT} | {"lipschitz_next": own("lipschitz_next")}
     sides = ("above", "below")
     rules["decision"] = OneOf({f"_decision_{side}": Exact() for side in sides})
     rules["lipschitz_next"] = OneOf({f"_lipschitz_next_{s}": own(f"_lipschitz_next_{s}") for s in sides})
@@ -91,7 +92,8 @@ def _rules(outputs: Quantities) -> dict[str, Rule]:
 def update_case(
     what: str, problem: str, lipschitz: Sequence[float], comment: str, flags: tuple[str, ...], *,
     start: Any = "default", settings: Mapping[str, Any] | None = None, pairs: Sequence[int] | None = None,
-    flip: Sequence[int] = (), boundary: str | None = None, perturb: tuple[str, ...] | None = None,
+    flip: Sequence[int] = (), assessed: bool = True, boundary: str | None = None, perturb: tuple[str,
+    ...] | None = None,
     dtype: str = "float64",
 ) -> Case:  # fmt: skip
     """Build a case of `eigen_arc_update` with the eigenpairs of a problem.
@@ -106,6 +108,7 @@ def update_case(
         settings: fields of `SETTINGS` that differ.
         pairs: which of the pairs, descending, are given; default all.
         flip: signs that multiply the vectors.
+        assessed: whether the entering L have an assessment that is a number.
         boundary: "high" or "low" where the entering assessment stands on it.
         perturb: inputs to move.
         dtype: of the case.
@@ -128,7 +131,9 @@ def update_case(
     run = partial(compute_boundary, boundary) if boundary else compute
     # (the name "eigenvalues" would move those of the problem)
     usual = ("theta", "problem", "eigenvectors", "lipschitz")
-    case = Case(
+    # A quadratic's assessment is known in closed form.
+    closed = (CLOSED,) if assessed and problem.startswith("quadratic") else ()
+    return Case(
         id=f"eigen_arc.eigen_arc_update.L3.{what}",
         op="eigen_arc_update",
         level="L3",
@@ -138,11 +143,7 @@ def update_case(
         dtype=dtype,
         inputs=inputs,
         compute=run,
-        rules={"decision": Exact()},
+        rules=_rules(assessed, boundary is not None),
         perturb=usual if perturb is None else perturb,
+        checks=closed if boundary else (*closed, CLEARLY),
     )
-    with mp.workdps(DIGITS[0]):
-        outputs = run(inputs_of(case))
-    plain = problem.startswith("quadratic") and outputs["_size"] > 1 and "ratio" in outputs
-    checks = ((CLOSED,) if plain else ()) + (() if boundary else (CLEARLY,))
-    return Case(**{**vars(case), "rules": _rules(outputs), "checks": checks})
