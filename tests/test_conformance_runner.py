@@ -440,7 +440,7 @@ def test_refusals_without_one_ordinary_case_are_noted(tmp_path):
     ("body", "word"),
     [
         ("dtypes = 'float64'", "`dtypes`"),
-        ("dtypes = ('float16',)", "float16"),
+        ("dtypes = ('int8',)", "int8"),
         ("profile = 'momentum=sum'", "`profile`"),
         ("profile = {'momentum': 1}", "both must be strings"),
         ("dtypes = ()", "`dtypes`"),

@@ -53,7 +53,7 @@ def test_python_floats_become_scalars_and_lists_of_floats_arrays():
     [
         (np.array([1j]), "complex128"),
         (np.array([object()]), "object"),
-        (np.array([1.0], dtype="float16"), "float16"),
+        (np.array([1.0], dtype="longdouble"), np.dtype("longdouble").name),
         ([[1.0], [1.0, 2.0]], "list"),
         (object(), "object"),
     ],
