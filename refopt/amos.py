@@ -44,7 +44,16 @@ from typing import Any, NamedTuple
 from refopt.amos_averages import Averages, averaged, corrected, curvature_slopes, length
 from refopt.amos_selection import select
 from refopt.amos_settings import AmosSettings, takes_start, uses
-from refopt.arrays import Array, all_finite, asarray_like, check_vector, device_of, namespace, to_host
+from refopt.arrays import (
+    Array,
+    all_finite,
+    asarray_like,
+    check_finite,
+    check_vector,
+    device_of,
+    namespace,
+    to_host,
+)
 from refopt.eigenspaces import carried, dense_spectrum, match_eigenvectors
 from refopt.groups import check_groups
 from refopt.lanczos import NonFiniteProduct
@@ -164,9 +173,12 @@ class Amos(AmosSettings):
 
         Raises:
             TypeError: when the state is not AMOS'.
-            ValueError: when the states of the optimizers are not at its iteration.
+            ValueError: when the states of the optimizers are not at its iteration, or the state is one of
+                another granularity, partition or number of parameters.
         """
-        self._check_state(state)
+        if not isinstance(state, AmosState):
+            raise TypeError(f"`state` is a {type(state).__name__}; it must be an AmosState")
+        self.check_state(state, theta)
         t, refresh, measured = state.iteration, "none", None
         f, source = remembered(f, curvature, theta)
         if self.hessian_due(t):  # line 3
@@ -218,6 +230,7 @@ class Amos(AmosSettings):
         slopes = xp.abs(xp.matmul(V.T, g) if eigenspaces else g)
         averages, before = Averages(last.lipschitz, last.updates), last.curvatures
         none = xp.astype(xp.zeros_like(curvatures), xp.float64)
+        check_finite("state.estimate.lipschitz", last.lipschitz)
         if not state.hessians:
             averages = Averages(none, xp.astype(none, xp.int64))
             rates, skipped = none + float("nan"), 0
@@ -292,17 +305,6 @@ class Amos(AmosSettings):
         else:  # what V does not span goes to the first
             d = directions[0] + xp.matmul(V, parts - c[0, :])
         return d, theta + d
-
-    def _check_state(self, state: Any) -> None:
-        if not isinstance(state, AmosState):
-            raise TypeError(f"`state` is a {type(state).__name__}; it must be an AmosState")
-        for name in ("first", "second"):
-            iteration = getattr(getattr(state, name), "iteration", None)
-            if iteration != state.iteration:
-                raise ValueError(
-                    f"`state.{name}.iteration` is {iteration!r}; it must be {state.iteration!r}, as "
-                    "`state.iteration` is"
-                )
 
 
 def _kept(owned: Array, before: Any, after: Any, theta: Array) -> Any:

@@ -129,6 +129,31 @@ class AmosSettings:
         """Whether the step at t = `iteration` uses the curvature: for AMOS itself, or for its optimizers."""
         return self.hessian_due(iteration) or any(uses(own, iteration) for own in (self.first, self.second))
 
+    def check_state(self, state: Any, theta: Any) -> None:
+        """Require a state that fits these settings and theta (n,); raises ValueError."""
+        for name in ("first", "second"):
+            iteration = getattr(getattr(state, name), "iteration", None)
+            if iteration != state.iteration:
+                raise ValueError(
+                    f"`state.{name}.iteration` is {iteration!r}; it must be {state.iteration!r}, as "
+                    "`state.iteration` is"
+                )
+        n, found = theta.shape[0], state.estimate
+        # of eigenspaces the first Hessian tells how many there are
+        several = found.lipschitz.shape[0] if self.granularity == "eigenspace" else n
+        counts = {
+            "point": (state.point, n),
+            "estimate.mask": (found.mask, 0 if self.granularity == "eigenspace" else n),
+            "estimate.lipschitz": (found.lipschitz, several),
+            "estimate.to_first": (found.to_first, several if self.groups is None else self.groups.count),
+        }
+        for name, (part, count) in counts.items():
+            if tuple(part.shape) != (count,):
+                raise ValueError(
+                    f"`state.{name}` has shape {tuple(part.shape)}; for {n} parameters and `granularity` "
+                    f"{self.granularity!r} it must be ({count},)"
+                )
+
 
 @cache
 def _takes(kind: Any, method: str, argument: str) -> bool:
@@ -165,7 +190,7 @@ def _check_optimizer(name: str, optimizer: Any) -> None:
 
 
 def _hessian_times(given: Any) -> int | frozenset[int]:
-    if not isinstance(given, Iterable) or isinstance(given, str):
+    if not isinstance(given, Iterable) or isinstance(given, (str, bytes)) or getattr(given, "ndim", 1) == 0:
         check_count("hessian_at", given, 1)
         return int(given)
     times = list(given)
@@ -177,8 +202,8 @@ def _hessian_times(given: Any) -> int | frozenset[int]:
 
 
 def _check_threshold(threshold: Any) -> None:
-    if threshold == NEWTON_ASCENT:
-        return
     if isinstance(threshold, str):
+        if threshold == NEWTON_ASCENT:
+            return
         raise ValueError(f"`threshold` is {threshold!r}; it must be a positive number or {NEWTON_ASCENT!r}")
     check_positive("threshold", threshold, allow_infinite=True)

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 
 from refopt.arrays import Array, all_finite, asarray_like, check_count, check_vector, namespace, to_host
 from refopt.assessment import Assessment, AssessmentSettings, EigenArcUpdate, eigen_arc_update
-from refopt.eigenspaces import carried, dense_spectrum, match_eigenvectors
+from refopt.eigenspaces import carried, check_kept, dense_spectrum, match_eigenvectors
 from refopt.lipschitz import LipschitzEstimate
 from refopt.spectrum import Spectrum, empty_spectrum, extreme_spectrum, start_like
 from refopt.trace import NonFinite
@@ -240,6 +240,8 @@ def _updated(
     settings: AssessmentSettings, f: Any, theta: Array, value: Any, c: Array, spectrum: Spectrum, state: Any
 ) -> EigenArcUpdate:
     """The constants carried to these eigenvectors, after one update."""
+    bounds = (settings.floor, settings.ceiling)  # which a raise or a reduction would jump to from outside
+    check_kept("state.lipschitz", state.lipschitz, state.eigenvectors, *bounds)
     matches = match_eigenvectors(state.eigenvectors, spectrum.eigenvectors)
     L = carried(state.lipschitz, matches, settings.initial)
     return eigen_arc_update(Assessment(f.value, theta, value, c, spectrum), L, settings)

@@ -128,7 +128,7 @@ def rotated(
             inside = spectrum.eigenvectors.T[begin:end, :]
             rows[-1] = rows[-1][: begin - done, :]
             rows.append(xp.matmul(asarray_like(Q, inside), inside))
-            size = np.linalg.norm(c[begin:end])
+            size = _norm(c[begin:end])
             c[begin:end] = 0.0
             c[begin] = size
             offset = lam[begin:end] - lam[begin]
@@ -155,12 +155,19 @@ def _runs(equal: list[bool]) -> list[tuple[int, int]]:
     return found
 
 
+def _norm(p: np.ndarray) -> float:
+    """The length of a vector, not all 0, whose square may be beyond the range of a float."""
+    top = np.abs(p).max()
+    return float(top * np.linalg.norm(p / top))
+
+
 def _towards(p: np.ndarray) -> np.ndarray | None:
     """A reflection, its first row p/|p| or -p/|p| as a whole sign; None where p = 0."""
-    size = np.linalg.norm(p)
-    if not size > 0:
+    top = np.abs(p).max()
+    if not top > 0:
         return None
-    unit = p / size
+    unit = p / top  # of a length whose square is in range
+    unit = unit / np.linalg.norm(unit)
     w = unit.copy()
     w[0] += 1.0 if unit[0] >= 0 else -1.0
     Q = np.eye(len(p)) - np.outer(w, 2.0 * w / (w @ w))
@@ -190,6 +197,20 @@ def match_eigenvectors(previous: Array, current: Array) -> list[int | None]:
     overlaps = np.square(to_host(namespace(previous, current).matmul(previous.T, current)))
     best = np.argmax(overlaps, axis=0).tolist()
     return [j if overlaps[j, i] > 0.5 else None for i, j in enumerate(best)]
+
+
+def check_kept(name: str, values: Any, vectors: Array, low: float, high: float) -> None:
+    """Require numbers kept by eigenvector: one for each, in [low, high] of finite ends; raises ValueError."""
+    k, shape = vectors.shape[1], tuple(getattr(values, "shape", ()))
+    if shape != (k,):
+        raise ValueError(
+            f"`{name}` has shape {shape}; it must be ({k},), a number for each eigenvector of the state"
+        )
+    host = to_host(values)
+    wrong = ~((low <= host) & (host <= high))
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        raise ValueError(f"`{name}` is {host[i]} at index {i}; it must be between {low:.6g} and {high:.6g}")
 
 
 def carried(values: Array, matches: Sequence[int | None], fresh: float) -> Array:

@@ -33,7 +33,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from refopt.arrays import Array, all_finite, check_count, check_vector, namespace, to_host
+from refopt.arrays import Array, all_finite, check_count, check_vector, dtype_name, namespace, to_host
 from refopt.eigenspaces import dense_spectrum
 from refopt.elmo_model import (
     ElmoModelStep,
@@ -44,6 +44,7 @@ from refopt.elmo_model import (
     moved,
     solved,
 )
+from refopt.hessian_diagonal import kind, offers
 from refopt.spectrum import MULTIPLICITIES, Spectrum, empty_spectrum, extreme_spectrum, start_like
 from refopt.trace import NonFinite, NoStep
 
@@ -175,14 +176,13 @@ class Elmo:
         Raises:
             NoStep: when the models have no minimum, naming the eigenpair.
             NonFinite: when the value, the gradient or the Hessian is not finite.
-            TypeError: when LIPSCHITZ answers something else than an array.
+            TypeError: when LIPSCHITZ answers something else than an array, or `curvature` has no Hessian.
             ValueError: when LIPSCHITZ answers another number of constants, or one that is not allowed.
         """
         value, g, spectrum = self._eigen(f, curvature, theta, state)  # line 3
         xp = namespace(theta)
-        L, oracle = self.lipschitz.at(f, theta, value, g, spectrum, state.lipschitz)  # line 4
-        name = f"what the LIPSCHITZ oracle {type(self.lipschitz).__name__} answered"
-        L = checked_lipschitz(name, L, spectrum)
+        found = self.lipschitz.at(f, theta, value, g, spectrum, state.lipschitz)  # line 4
+        L, oracle = self._answered(found, spectrum)
         c = xp.matmul(spectrum.eigenvectors.T, g)
         found = solved(spectrum, c, L, self.clusters, self.cluster_tolerance, self.tie)  # line 5
         _require_bounded(found)
@@ -196,6 +196,13 @@ class Elmo:
         state = ElmoState(state.iteration + 1, oracle, base, state.lanczos_start)  # line 7
         return ElmoStep(theta, value, g, found.spectrum, *numbers, d, d2, theta_next, state)
 
+    def _answered(self, found: Any, spectrum: Spectrum) -> tuple[Array, Any]:
+        """The constants that LIPSCHITZ answered, and its next state."""
+        oracle = f"the LIPSCHITZ oracle {type(self.lipschitz).__name__} answered"
+        if not (isinstance(found, tuple) and len(found) == 2):
+            raise TypeError(f"{oracle} a {type(found).__name__}; it must answer a LipschitzEstimate")
+        return checked_lipschitz(f"what {oracle}", found[0], spectrum), found[1]
+
     def _eigen(self, f: Any, curvature: Any, theta: Array, state: ElmoState) -> tuple[Array, Array, Spectrum]:
         """Value, gradient and the eigenpairs."""
         largest, smallest = self._ends
@@ -208,6 +215,12 @@ class Elmo:
             if not all_finite(part):
                 raise NonFinite(f"the {name} is not finite")
         source = f if curvature is None else curvature
+        needed = "hessian" if self.is_dense else "linearize"
+        if curvature is not None and not offers(curvature, needed):
+            raise TypeError(
+                f"`curvature` is a {kind(curvature)} without `{needed}`; it must be a Derivatives or have "
+                "that method"
+            )
         if self.is_dense:
             return value, g, dense_spectrum(source, theta)
         if not largest + smallest:
@@ -236,9 +249,12 @@ def _require_bounded(found: Solution) -> None:
     value, slope, L = (
         float(to_host(x)[i]) for x in (found.spectrum.eigenvalues, found.coordinates, found.lipschitz)
     )
+    dtype = dtype_name(found.spectrum.eigenvectors)
+    endless = not bool(to_host(found.minimum.bounded)[i])
     raise NoStep(
         f"ELMO has no step: with the Lipschitz constant {L:.3g} the model of eigenpair {i}, of eigenvalue "
-        f"{value:.6g} and slope {abs(slope):.6g}, falls without end"
+        f"{value:.6g} and slope {abs(slope):.6g}, "
+        + ("falls without end" if endless else f"has its minimum beyond the range of {dtype}")
     )
 
 

@@ -5,13 +5,24 @@ A step sweeps over V twice: c = V'g, and the displacement V x. Between them are 
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from refopt.arrays import Array, asarray_like, check_nonnegative, check_vector, dtype_name, namespace, to_host
+from refopt.arrays import (
+    Array,
+    asarray_like,
+    check_finite,
+    check_nonnegative,
+    check_vector,
+    dtype_name,
+    namespace,
+    to_host,
+)
 from refopt.eigenspaces import rotated
 from refopt.elmo_proxy import ElmoMinimum, elmo_minimum
+from refopt.elmo_triples import QUIET
 from refopt.spectrum import Spectrum
 
 CLUSTERS = ("rotate", "as-given")
@@ -21,7 +32,7 @@ TIES = ("positive", "stay")
 class ElmoModelStep(NamedTuple):
     """ELMO's step, or why there is none; (k,) parts in the order of the spectrum, float64."""
 
-    status: str  # "bounded" or "unbounded"
+    status: str  # "bounded" or "unbounded", also where a minimum is beyond the range of V's dtype
     spectrum: Spectrum  # the one given, clusters turned towards the gradient
     slopes: Array  # g_i = |v_i'grad|, (k,)
     lipschitz: Array  # L_i, the largest of a cluster for each of its vectors, (k,)
@@ -29,7 +40,7 @@ class ElmoModelStep(NamedTuple):
     upper: Array  # M*_i, (k,)
     lower: Array  # m*_i, (k,)
     displacement: Array | None  # sum_i -sign(v_i'grad) x*_i v_i, (n,); None where unbounded
-    witness: Array | None  # a unit vector along which the models fall without end, (n,); None where bounded
+    witness: Array | None  # a unit vector along which the models fall so far, (n,); None where bounded
     promise: float  # -sum M*_i, at least 0; infinite where unbounded
 
 
@@ -42,7 +53,7 @@ class Solution(NamedTuple):
     minimum: ElmoMinimum
     down: Array  # the way down along each vector, 1 or -1, (k,)
     coefficients: Array  # V'displacement, (k,), infinite where unbounded
-    unbounded: int | None  # the first pair without a minimum
+    unbounded: int | None  # the first pair without a minimum, or with one beyond the range of V's dtype
     promise: float
 
 
@@ -72,12 +83,15 @@ def elmo_model_step(
     """
     check_model_settings(clusters, cluster_tolerance, tie)
     check_vector("gradient", gradient)
+    if not isinstance(spectrum, Spectrum):
+        raise TypeError(f"`spectrum` is a {type(spectrum).__name__}; it must be a Spectrum")
     V, k = spectrum.eigenvectors, spectrum.eigenvalues.shape[0]
     if tuple(V.shape) != (gradient.shape[0], k):
         raise ValueError(
             f"`spectrum` has vectors of shape {tuple(V.shape)}; it must be ({gradient.shape[0]}, {k}), "
             f"as the gradient has {gradient.shape[0]} elements and there are {k} eigenvalues"
         )
+    check_finite("spectrum.eigenvalues", spectrum.eigenvalues)
     xp = namespace(gradient)
     c = xp.matmul(V.T, gradient)
     found = solved(
@@ -135,9 +149,14 @@ def solved(
     if bool(xp.any(tied)):
         down = _with_ties(spectrum.eigenvectors, down, to_host(tied))
     move = xp.where(tied, xp.zeros_like(x), x) if tie == "stay" else x
-    unbounded = None if bool(xp.all(bounded)) else int(np.argmin(to_host(bounded)))
+    coefficients, kind = down * move, spectrum.eigenvectors.dtype
+    with np.errstate(**QUIET):
+        held = bounded & xp.isfinite(xp.astype(coefficients, kind, copy=False))
+    if not bool(xp.all(held)):
+        first = int(np.argmin(to_host(held)))
+        return Solution(spectrum, c, lipschitz, found, down, coefficients, first, math.inf)
     promise = -float(to_host(xp.sum(found.upper))) + 0.0
-    return Solution(spectrum, c, lipschitz, found, down, down * move, unbounded, promise)
+    return Solution(spectrum, c, lipschitz, found, down, coefficients, None, promise)
 
 
 def _with_ties(V: Array, down: Array, tied: np.ndarray) -> Array:
@@ -157,7 +176,7 @@ def moved(found: Solution) -> Array:
 
 
 def witness_of(found: Solution) -> Array | None:
-    """A unit vector along which the models fall without end, (n,), or None."""
+    """A unit vector along which the models fall without end, or out of range, (n,), or None."""
     if found.unbounded is None:
         return None
     return float(to_host(found.down[found.unbounded])) * found.spectrum.eigenvectors[:, found.unbounded]

@@ -67,7 +67,11 @@ def elmo_minimum(slope: Array, curvature: Array, lipschitz: Array) -> ElmoMinimu
         out = ElmoMinimum(x, upper, lower, xp.empty_like(slope, dtype=xp.bool))
         for begin in range(0, size, width):
             part = slice(begin, begin + width)
-            found = _block(xp, slope[part], curvature[part], lipschitz[part])
+            try:
+                found = _block(xp, slope[part], curvature[part], lipschitz[part])
+            except ValueError:
+                check_values(slope, curvature, lipschitz)  # which names the index in the whole
+                raise
             for whole, piece in zip(out, found, strict=True):
                 whole[part] = piece
     return out
@@ -126,8 +130,8 @@ def _careful(xp: Any, g: Array, lam: Array, L: Array) -> tuple[Array, Array, Arr
     # M* and m* of an element that is scaled down exactly, where 8g or 5t would leave the range
     scale = xp.where(xp.maximum(g, total) > float(xp.finfo(g.dtype).max) / 32.0, one / 16.0, one)
     M, m = _models(g * scale, (lam * scale) * x, x / -6.0)
-    far = (x == math.inf) | ~(xp.isfinite(M) & xp.isfinite(m))
-    return x, xp.where(far, -infinite, M / scale), xp.where(far, -infinite, m / scale), bounded
+    M, m = (xp.where((x == math.inf) | ~xp.isfinite(y), -infinite, y / scale) for y in (M, m))
+    return x, M, m, bounded
 
 
 def upper_model(step: Array, slope: Array, curvature: Array, lipschitz: Array) -> Array:
@@ -223,7 +227,8 @@ def newton_threshold(slope: Array, curvature: Array, damping: float = 1.0) -> Ar
     positive, moving = lam > 0, g > 0
     one, zero = xp.ones_like(g), xp.zeros_like(g)
     with np.errstate(**QUIET):
-        L = 3.0 * (2.0 - a) / a**2 * (lam * (lam / xp.where(moving, g, one)))
+        over = lam / a  # a^2 can underflow
+        L = 3.0 * (2.0 - a) * (over * (over / xp.where(moving, g, one)))
     return xp.where(positive, xp.where(moving, L, xp.full_like(g, math.inf)), zero)
 
 
@@ -243,8 +248,9 @@ def gradient_threshold(slope: Array, curvature: Array, learning_rate: float) -> 
     eta, xp = float(learning_rate), namespace(g)
     moving = g > 0
     with np.errstate(**QUIET):
-        L = 3.0 * (2.0 - eta * lam) / eta / (eta * xp.where(moving, g, xp.ones_like(g)))
-    return xp.where(moving, xp.maximum(L, xp.zeros_like(L)), xp.full_like(L, math.inf))
+        rise = xp.minimum(2.0 - eta * lam, xp.full_like(g, float(xp.finfo(g.dtype).max)))
+        L = 3.0 * (rise / eta / (eta * xp.where(moving, g, xp.ones_like(g))))
+    return xp.where(moving, xp.where(rise > 0, L, xp.zeros_like(L)), xp.full_like(L, math.inf))
 
 
 def newton_deviation(slope: Array, curvature: Array, lipschitz: Array, damping: float = 1.0) -> Array:

@@ -50,6 +50,8 @@ def check_alike(**arrays: Any) -> None:
     for name, x in arrays.items():
         if not hasattr(x, "dtype") or not hasattr(x, "shape"):
             raise TypeError(f"`{name}` is a {type(x).__name__}; it must be an array of float32 or float64")
+        if isinstance(x, np.ma.MaskedArray):
+            raise TypeError(f"`{name}` is a masked array; it must be a plain array, as of x.filled(value)")
         if dtype_name(x) not in ("float32", "float64"):
             raise TypeError(f"`{name}` has dtype {dtype_name(x)}; it must be float32 or float64")
         if x.dtype != like.dtype:

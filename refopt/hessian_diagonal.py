@@ -224,6 +224,17 @@ def sampled_labels(logits: Array, uniforms: Array) -> Array:
     return labels
 
 
+def offers(source: Any, method: str) -> bool:
+    """Whether an object, or what it stands for, has a method."""
+    asked = getattr(source, "offers", None)  # of what is around something else
+    return hasattr(source, method) if asked is None else bool(asked(method))
+
+
+def kind(source: Any) -> str:
+    """The name of the type of an object, or of what it stands for."""
+    return source.kind if hasattr(source, "kind") else type(source).__name__
+
+
 def _require(name: str, source: Any, method: str, wanted: str | None = None) -> None:
     if isinstance(source, type) or not hasattr(source, method):
         given = f"the class {source.__name__}" if isinstance(source, type) else f"a {type(source).__name__}"

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from refopt.amos_averages import Averages, averaged, corrected, curvature_slopes, length
+from refopt.amos_averages import LARGEST, Averages, averaged, corrected, curvature_slopes, length
 from refopt.amos_settings import AVERAGES, DENOMINATORS
 from refopt.arrays import (
     Array,
@@ -25,9 +25,13 @@ from refopt.arrays import (
     check_finite,
     check_fraction,
     check_nonnegative,
+    check_vector,
+    device_of,
+    dtype_name,
     namespace,
+    to_host,
 )
-from refopt.eigenspaces import carried, match_eigenvectors
+from refopt.eigenspaces import carried, check_kept, match_eigenvectors
 from refopt.spectrum import Spectrum, empty_spectrum
 
 __all__ = [
@@ -68,7 +72,7 @@ class ConstantLipschitz:
     value: float | Sequence[float]
 
     def __post_init__(self) -> None:
-        if isinstance(self.value, Sequence) and not isinstance(self.value, str):
+        if isinstance(self.value, Sequence) and not isinstance(self.value, (str, bytes)):
             for i, x in enumerate(self.value):
                 check_nonnegative(f"value[{i}]", x)
             object.__setattr__(self, "value", tuple(float(x) for x in self.value))
@@ -109,14 +113,11 @@ class ExactLipschitz:
     def __post_init__(self) -> None:
         if not hasattr(self.constants, "shape") or len(self.constants.shape) != 1:
             raise TypeError(f"`constants` is {self.constants!r}; it must be an array of n numbers")
-        check_finite("constants", self.constants)
+        check_vector("constants", self.constants)
         if bool(namespace(self.constants).any(self.constants < 0)):
             raise ValueError("`constants` holds a negative number; every one must be at least 0")
-        n = self.constants.shape[0]
-        if self.axes is not None and tuple(self.axes.shape) != (n, n):
-            raise ValueError(
-                f"`axes` has shape {tuple(self.axes.shape)}; it must be ({n}, {n}), as `constants`"
-            )
+        if self.axes is not None:
+            _check_axes(self.axes, self.constants.shape[0])
         if self.tolerance is not None:
             check_fraction("tolerance", self.tolerance)
 
@@ -127,8 +128,13 @@ class ExactLipschitz:
         0 for a quadratic, L_i of `matched_cubic`, 4/(3 sqrt 3) |a_i| |r_i|^3 for a_i log cosh(r_i u).
 
         Raises:
+            TypeError: for what is no Problem.
             ValueError: for another family.
         """
+        if not hasattr(problem, "family"):
+            raise TypeError(
+                f"`problem` is a {type(problem).__name__}; it must be a Problem, of `load_problem`"
+            )
         data, axes = problem.data, problem.data.get("axes")
         xp = namespace(problem.start)
         if problem.family == "quadratic":
@@ -165,6 +171,25 @@ class ExactLipschitz:
         if not lam.shape[0]:
             return LipschitzEstimate(lam, state)
         return LipschitzEstimate(xp.max(inside, axis=0), state)
+
+
+def _check_axes(axes: Any, n: int) -> None:
+    """Require n orthonormal rows, up to 16 n eps of their dtype."""
+    if not hasattr(axes, "shape") or not hasattr(axes, "dtype"):
+        raise TypeError(f"`axes` is a {type(axes).__name__}; it must be an array, or None for the identity")
+    if dtype_name(axes) not in ("float32", "float64"):
+        raise TypeError(f"`axes` has dtype {dtype_name(axes)}; it must be float32 or float64")
+    if tuple(axes.shape) != (n, n):
+        raise ValueError(f"`axes` has shape {tuple(axes.shape)}; it must be ({n}, {n}), as `constants`")
+    check_finite("axes", axes)
+    xp = namespace(axes)
+    inner = xp.matmul(axes, axes.T)
+    defect = float(to_host(xp.max(xp.abs(inner - xp.eye(n, dtype=axes.dtype, device=device_of(axes))))))
+    if not defect <= 16.0 * n * float(xp.finfo(axes.dtype).eps):
+        raise ValueError(
+            f"`axes` has rows whose products differ from the identity by {defect:.3g}; they must be "
+            "orthonormal"
+        )
 
 
 class AveragedLipschitzState(NamedTuple):
@@ -228,6 +253,7 @@ class AveragedLipschitz:
         """The averages with the slopes from the last point to this one."""
         V, lam = spectrum.eigenvectors, spectrum.eigenvalues
         xp = namespace(lam)
+        check_kept("state.lipschitz", state.lipschitz, state.eigenvectors, 0.0, LARGEST)
         matches = match_eigenvectors(state.eigenvectors, V)
         before = carried(state.eigenvalues, matches, math.nan)  # no slope where there is no eigenvalue before
         averages = Averages(carried(state.lipschitz, matches, 0.0), carried(state.updates, matches, 0))

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refopt.arrays import Array, namespace, to_host
+from refopt.hessian_diagonal import kind, offers
 from refopt.trace import Outcome, Trace, stacked
 
 
@@ -57,6 +58,15 @@ class Counted:
         """The gradient at theta, (n,)."""
         self._counts.gradients += 1
         return self._f.gradient(theta)
+
+    @property
+    def kind(self) -> str:
+        """The name of the type of what is inside."""
+        return kind(self._f)
+
+    def offers(self, name: str) -> bool:
+        """Whether what is inside has a method."""
+        return offers(self._f, name)
 
     def value_and_gradient(self, theta: Array) -> tuple[Array, Array]:
         """Both at theta."""

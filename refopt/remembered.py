@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from refopt.arrays import Array
-from refopt.hessian_diagonal import diagonal_of
+from refopt.hessian_diagonal import diagonal_of, kind, offers
 
 
 class Remembered:
@@ -26,11 +26,11 @@ class Remembered:
     @property
     def kind(self) -> str:
         """The name of the type of what is inside."""
-        return self._f.kind if isinstance(self._f, Remembered) else type(self._f).__name__
+        return kind(self._f)
 
     def offers(self, name: str) -> bool:
         """Whether what is inside has a method."""
-        return self._f.offers(name) if isinstance(self._f, Remembered) else hasattr(self._f, name)
+        return offers(self._f, name)
 
     def value_and_gradient(self, theta: Array) -> tuple[Array, Array]:
         """Value and gradient, from the linearization where there is one."""

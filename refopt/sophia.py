@@ -34,6 +34,7 @@ from refopt.arrays import (
     check_fraction,
     check_nonnegative,
     check_positive,
+    dtype_name,
     namespace,
 )
 from refopt.first_order_base import Direction, FirstOrder
@@ -98,6 +99,13 @@ class Sophia(FirstOrder):
         check_count("refresh_every", self.refresh_every, 1)
 
     def _first_state(self, zeros: Array) -> SophiaState:
+        xp = namespace(zeros)
+        kind = xp.finfo(zeros.dtype)
+        if not float(kind.smallest_normal) <= self.epsilon <= float(kind.max):
+            raise ValueError(
+                f"`epsilon` is {self.epsilon!r}; it must be a normal number of {dtype_name(zeros)}, the "
+                "dtype of theta"
+            )
         return SophiaState(0, zeros, zeros)
 
     def refreshes_at(self, iteration: int) -> bool:

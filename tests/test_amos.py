@@ -686,6 +686,9 @@ def test_amos_serves_inside_amos():
         ({"hessian_at": {-1}}, ValueError, "`hessian_at` is -1; it must be at least 0"),
         ({"hessian_at": 1.5}, TypeError, "`hessian_at` is 1.5; it must be an integer"),
         ({"hessian_at": "all"}, TypeError, "`hessian_at` is 'all'; it must be an integer"),
+        ({"hessian_at": b"all"}, TypeError, "`hessian_at` is b'all'; it must be an integer"),
+        ({"hessian_at": np.array(2.5)}, TypeError, "`hessian_at` is array(2.5); it must be an integer"),
+        ({"threshold": np.ones(2)}, TypeError, "`threshold` is array([1., 1.]); it must be a real number"),
         ({"damping": 0.0}, ValueError, "`damping` is 0.0; it must be positive"),
         ({"damping": 2.0}, ValueError, "`damping` is 2.0; it must be less than 2"),
         (
@@ -779,6 +782,36 @@ def test_an_optimizer_that_asks_for_more_is_refused():
 def test_a_bad_start_is_refused(settings, theta, vector, error, words):
     with pytest.raises(error, match=re.escape(words)):
         amos(**settings).init(theta, vector)
+
+
+def test_states_of_another_granularity_are_refused():
+    f = Derivatives(lambda p: p[0] ** 3 / 6 + p[1] ** 2 / 2)
+    optimizers = {
+        "coordinate": amos(),
+        "tensor": amos(granularity="tensor", groups=Groups.trivial(2)),
+        "eigenspace": amos(granularity="eigenspace"),
+    }
+    states = {name: own.step(f, np.ones(2), own.init(np.ones(2))).state for name, own in optimizers.items()}
+    for name, optimizer in optimizers.items():
+        for other, state in states.items():
+            if name == other:
+                optimizer.step(f, np.ones(2), state)
+                continue
+            sentence = (
+                f"`state.estimate.[a-z_]+` has shape .*; for 2 parameters and `granularity` '{name}' it"
+            )
+            with pytest.raises(ValueError, match=sentence):
+                optimizer.step(f, np.ones(2), state)
+        with pytest.raises(ValueError, match=r"`state.point` has shape \(2,\); for 3 parameters"):
+            optimizer.step(f, np.ones(3), states[name])
+
+
+def test_an_average_that_is_not_finite_is_refused():
+    f, optimizer = Derivatives(lambda p: p[0] ** 3 / 6 + p[1] ** 2 / 2), amos()
+    state = optimizer.step(f, np.ones(2), optimizer.init(np.ones(2))).state
+    state = state._replace(estimate=state.estimate._replace(lipschitz=np.array([0.0, math.nan])))
+    with pytest.raises(ValueError, match=r"`state.estimate.lipschitz` holds nan at index 1"):
+        optimizer.step(f, np.ones(2), state)
 
 
 def test_states_that_clash_are_refused():

@@ -314,3 +314,24 @@ def test_what_is_not_finite_is_named():
     optimizer = EigenArc(base=GD)
     with pytest.raises(NonFinite, match="the gradient is not finite"):
         optimizer.step(f, np.ones(2), optimizer.init(np.ones(2)))
+
+
+@pytest.mark.parametrize(
+    ("L", "sentence"),
+    [
+        (np.zeros(2), r"is 0\.0 at index 0; it must be between 0\.125 and 8"),  # 0 would stay 0
+        (np.array([1.0, math.nan]), "is nan at index 1"),
+        (
+            np.array([1.0, 9.0]),
+            r"is 9\.0 at index 1; it must be between 0\.125 and 8",
+        ),  # a raise would lower it
+        (np.ones(1), r"has shape \(1,\); it must be \(2,\), a number for each eigenvector"),
+        (np.ones(3), r"has shape \(3,\); it must be \(2,\)"),
+    ],
+)
+def test_a_state_whose_constants_do_not_fit_gets_a_sentence(L, sentence):
+    f = ro.load_problem("beale").derivatives
+    optimizer, theta = EigenArc(base=GD, floor=0.125, ceiling=8.0), np.ones(2)
+    state = optimizer.step(f, theta, optimizer.init(theta)).state
+    with pytest.raises(ValueError, match=f"`state.lipschitz` {sentence}"):
+        ro.minimize(f, optimizer, theta, state=state._replace(lipschitz=L), max_steps=1)

@@ -5,7 +5,14 @@ import pytest
 from conftest import Lane
 
 from refopt.derivatives import Derivatives
-from refopt.eigenspaces import carried, dense_spectrum, match_eigenvectors, rotate_clusters
+from refopt.eigenspaces import (
+    carried,
+    check_kept,
+    dense_spectrum,
+    match_eigenvectors,
+    rotate_clusters,
+    rotated,
+)
 from refopt.spectrum import Spectrum
 from refopt.trace import NonFinite
 
@@ -103,6 +110,35 @@ def test_zero_eigenvalues_are_equal_and_a_zero_projection_keeps_its_basis():
     np.testing.assert_array_equal(L, [2.0, 2.0])
     with pytest.raises(ValueError, match=r"`tolerance` is -1\.0; it must be at least 0"):
         rotate_clusters(found, np.zeros(2), np.ones(2), -1.0)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-200, 1.0, 1e200, 1e300])
+def test_a_cluster_is_turned_at_any_scale(scale):
+    # (3, 4) to (5, 0), where the squares of the coordinates are beyond the range of a float
+    host = type("Host", (), {"array": staticmethod(np.array)})
+    spectrum, g = given(host, [0.0, 0.0], np.eye(2)), scale * np.array([3.0, 4.0])
+    found, _, clusters = rotate_clusters(spectrum, g, np.ones(2))
+    assert clusters == [(0, 2)]
+    np.testing.assert_allclose(found.eigenvectors[:, 0], [0.6, 0.8], rtol=0, atol=1e-15)
+    np.testing.assert_allclose(
+        rotated(spectrum, g, np.ones(2), None)[1], [5 * scale, 0.0], rtol=4e-16, atol=0
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        (np.ones(3), r"`L` has shape \(3,\); it must be \(2,\), a number for each eigenvector of the state"),
+        ([1.0, 1.0], r"`L` has shape \(\); it must be \(2,\)"),
+        (np.array([1.0, np.nan]), "`L` is nan at index 1; it must be between 1 and 8"),
+        (np.array([0.5, 1.0]), r"`L` is 0\.5 at index 0; it must be between 1 and 8"),
+        (np.array([1.0, 9.0]), r"`L` is 9\.0 at index 1; it must be between 1 and 8"),
+    ],
+)
+def test_what_is_kept_by_eigenvector_has_a_number_for_each(values, sentence):
+    check_kept("L", np.array([1.0, 8.0]), np.eye(2), 1.0, 8.0)
+    with pytest.raises(ValueError, match=sentence):
+        check_kept("L", values, np.eye(2), 1.0, 8.0)
 
 
 def test_vectors_are_matched_across_a_crossing(lane: Lane):

@@ -217,6 +217,34 @@ def test_a_step_without_a_minimum_raises_and_ends_a_run():
     assert sentence in trace.message
 
 
+@pytest.mark.parametrize(
+    ("dtype", "slopes", "curvatures", "lipschitz"),
+    [
+        ("float64", [1.0, 0.0], [1.0, -1e10], [1.0, 1e-310]),  # x* = 2|lam|/L = 2e320
+        ("float32", [1.0, 1.0], [1.0, 1e-40], [0.0, 0.0]),  # x* = 1e40, in range of float64 alone
+    ],
+)
+def test_a_minimum_beyond_the_range_is_no_step_and_never_nan(dtype, slopes, curvatures, lipschitz):
+    V = np.eye(2, dtype=dtype)
+    spectrum = Spectrum(np.array(curvatures), V, np.zeros(2), 2, 0, 0, 0)
+    found = elmo_model_step(np.array(slopes, dtype=dtype), spectrum, np.array(lipschitz))
+    assert (found.status, found.displacement, found.promise) == ("unbounded", None, math.inf)
+    np.testing.assert_array_equal(abs(found.witness), [0.0, 1.0])
+    in_range = elmo_model_step(np.array(slopes, dtype=dtype), spectrum, np.array([1.0, 1.0]))
+    assert in_range.status == "bounded"
+    assert np.isfinite(in_range.displacement).all()
+
+
+def test_a_run_ends_where_a_minimum_is_beyond_the_range():
+    f = separable(Host, [0.0, 0.0], [1.0, -1e10], [0.0, 0.0])
+    optimizer, theta = Elmo(lipschitz=ConstantLipschitz([1.0, 1e-310])), np.zeros(2)
+    trace = ro.minimize(f, optimizer, theta, max_steps=5)
+    assert trace.outcome is Outcome.NO_STEP
+    assert "eigenpair 1, of eigenvalue -1e+10 and slope 0, has its minimum beyond the range of float64" in (
+        trace.message
+    )
+
+
 # The neighbours: what ELMO is in special cases.
 
 
@@ -414,6 +442,36 @@ def test_a_bad_answer_of_lipschitz_gets_a_sentence(answer, error, sentence):
         optimizer.step(f, np.zeros(2), optimizer.init(np.zeros(2)))
 
 
+@pytest.mark.parametrize(
+    "answer", [None, 1.0, np.ones(2), (np.ones(2), NoState(), 0), [np.ones(2), NoState()]]
+)
+def test_an_answer_of_lipschitz_that_is_no_estimate_gets_a_sentence(answer):
+    f = separable(Host, [1.0, 1.0], [2.0, 1.0], [0.0, 0.0])
+    oracle = ConstantLipschitz(1.0)
+    object.__setattr__(oracle, "at", lambda *arguments: answer)
+    optimizer = Elmo(lipschitz=oracle)
+    kind = type(answer).__name__
+    sentence = f"the LIPSCHITZ oracle ConstantLipschitz answered a {kind}; it must answer a LipschitzEstimate"
+    with pytest.raises(TypeError, match=sentence):
+        optimizer.step(f, np.zeros(2), optimizer.init(np.zeros(2)))
+
+
+@pytest.mark.parametrize(("settings", "needed"), [({}, "hessian"), ({"largest": 1}, "linearize")])
+def test_a_curvature_without_a_hessian_gets_a_sentence(settings, needed):
+    class Diagonal:
+        def diagonal(self, theta):
+            return np.ones(2)
+
+    f = separable(Host, [1.0, 1.0], [2.0, 1.0], [0.0, 0.0])
+    optimizer = Elmo(lipschitz=ONE, **settings)
+    state = optimizer.init(np.zeros(2), np.array([1.0, 2.0]))
+    sentence = f"`curvature` is a Diagonal without `{needed}`; it must be a Derivatives or have that method"
+    with pytest.raises(TypeError, match=sentence):
+        optimizer.step(f, np.zeros(2), state, curvature=Diagonal())
+    with pytest.raises(TypeError, match=sentence):
+        ro.minimize(f, optimizer, np.zeros(2), state=state, curvature=Diagonal(), max_steps=1)
+
+
 ONE = ConstantLipschitz(1.0)
 
 
@@ -481,9 +539,15 @@ def test_bad_models_get_a_sentence():
         ),
         ((np.array([1.0, np.nan]), spectrum, np.ones(2)), "`gradient` holds nan at index 1"),
         ((np.ones(2), spectrum, -np.ones(2)), r"`lipschitz` is -1\.0 at index 0"),
+        (
+            (np.ones(2), spectrum._replace(eigenvalues=np.array([np.inf, 1.0])), np.ones(2)),
+            r"`spectrum\.eigenvalues` holds inf at index 0",
+        ),
     ):
         with pytest.raises(ValueError, match=sentence):
             elmo_model_step(*arguments)
+    with pytest.raises(TypeError, match="`spectrum` is a tuple; it must be a Spectrum"):
+        elmo_model_step(np.ones(2), (np.ones(2), np.eye(2)), np.ones(2))
 
 
 @pytest.mark.parametrize("part", ["value", "gradient"])

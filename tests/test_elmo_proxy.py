@@ -195,11 +195,34 @@ def test_bad_numbers_get_a_sentence(name, bad):
         elmo_minimum(**triple)
 
 
+def test_a_bad_number_is_named_by_its_index_in_the_whole(monkeypatch):
+    monkeypatch.setattr(elmo_proxy, "cache_columns", lambda x, rows: 16)  # blocks of 16
+    slopes = np.ones(50)
+    slopes[37] = math.nan
+    with pytest.raises(ValueError, match="`slope` holds nan at index 37"):
+        elmo_minimum(slopes, np.ones(50), np.ones(50))
+
+
+def test_one_bound_out_of_range_leaves_the_other():
+    # lam = 0: M* = -(2 sqrt 2/3) g^(3/2) L^(-1/2) and m* = 2 M*, here -1.4e308 and, out of range, -2.8e308.
+    g = 1e203
+    L = 8.0 / 9.0 * (g**1.5 / 1.4e308) ** 2
+    found = elmo_minimum(*one(g, 0.0, L))
+    np.testing.assert_allclose(found.upper, [-1.4e308], rtol=1e-14)
+    assert found.lower[0] == -math.inf
+    assert found.bounded[0]
+
+
 @pytest.mark.parametrize(
     ("triple", "error", "sentence"),
     [
         ((1.0, *one(1.0, 1.0)), TypeError, "`slope` is a float; it must be an array"),
         ((np.array([1]), *one(1.0, 1.0)), TypeError, "`slope` has dtype int64"),
+        (
+            (np.ma.array([1.0], mask=[True]), *one(1.0, 1.0)),
+            TypeError,
+            r"`slope` is a masked array; it must be a plain array",
+        ),
         (
             (*one(1.0, 1.0), np.ones(1, "float32")),
             TypeError,
@@ -310,6 +333,11 @@ def test_thresholds_at_the_corners():
     np.testing.assert_array_equal(gradient_threshold(g, lam, 0.5), [12.0, 24.0, math.inf, 30.0, math.inf])
     np.testing.assert_array_equal(gradient_threshold(*one(1.0, 5.0), 0.5), [0.0])
     np.testing.assert_allclose(newton_threshold(*one(1e-150, 1e-160)), [3e-170], rtol=ROUNDING)
+    # a = 1e-200: 6 (1e-115/1e-200)^2/1e200 = 6e-30, where a^2 underflows; eta lam = 2: 0, and not 0/0
+    np.testing.assert_allclose(newton_threshold(*one(1e200, 1e-115), 1e-200), [6e-30], rtol=ROUNDING)
+    np.testing.assert_array_equal(gradient_threshold(*one(1e-200, 2e200), 1e-200), [0.0])
+    np.testing.assert_array_equal(gradient_threshold(*one(1e300, 1e300), 1e20), [0.0])
+    assert not np.isnan(gradient_threshold(*one(1e300, -1e300), 1e20))
     for damping in (0.0, 2.0, math.nan):
         with pytest.raises(ValueError, match="`damping` is"):
             newton_threshold(g, lam, damping)

@@ -168,6 +168,18 @@ def test_with_an_average_elmo_runs_and_resumes(tmp_path):
             ValueError,
             r"`axes` has shape \(2, 2\); it must be \(3, 3\)",
         ),
+        (lambda: ConstantLipschitz(b"12"), TypeError, "`value` is b'12'; it must be a real number"),
+        (lambda: ExactLipschitz(None, np.array([1, 2])), TypeError, "`constants` has dtype int64"),
+        (lambda: ExactLipschitz(None, np.array(["a"])), TypeError, "`constants` has dtype <U1"),
+        (lambda: ExactLipschitz([[1.0]], np.ones(1)), TypeError, "`axes` is a list; it must be an array"),
+        (lambda: ExactLipschitz(np.eye(2, dtype=int), np.ones(2)), TypeError, "`axes` has dtype int64"),
+        (lambda: ExactLipschitz(np.full((1, 1), math.nan), np.ones(1)), ValueError, "`axes` holds nan"),
+        (
+            lambda: ExactLipschitz(np.ones((2, 2)), np.ones(2)),
+            ValueError,
+            "`axes` has rows whose products differ from the identity by 2; they must be orthonormal",
+        ),
+        (lambda: ExactLipschitz.of("beale"), TypeError, "`problem` is a str; it must be a Problem"),
         (lambda: ExactLipschitz(None, np.ones(2), tolerance=1.0), ValueError, "`tolerance` is"),
         (
             lambda: AveragedLipschitz(momentum=1.0),
@@ -194,3 +206,14 @@ def test_constants_of_another_problem_are_refused():
         ValueError, match="ExactLipschitz has 3 constants; it must have 2, one for each parameter"
     ):
         answer(ExactLipschitz(None, np.ones(3)), Host, pairs(Host, [1.0], np.eye(2)[:, :1]))
+
+
+def test_a_state_whose_numbers_do_not_fit_gets_a_sentence():
+    oracle, spectrum = AveragedLipschitz(), pairs(Host, [2.0, 1.0], np.eye(2))
+    state = answer(oracle, Host, spectrum).state
+    for L, sentence in (
+        (np.ones(1), r"has shape \(1,\); it must be \(2,\)"),
+        (-np.ones(2), "is -1.0 at index 0"),
+    ):
+        with pytest.raises(ValueError, match=f"`state.lipschitz` {sentence}"):
+            oracle.at(None, np.zeros(2), 0.0, np.zeros(2), spectrum, state._replace(lipschitz=L))

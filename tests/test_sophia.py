@@ -10,6 +10,7 @@ from conftest import Lane
 from faults.patching import change, planted
 
 from refopt import load_problem
+from refopt.derivatives import Derivatives
 from refopt.first_order import FIRST_ORDER, HeavyBall
 from refopt.fosi import Fosi
 from refopt.hessian_diagonal import ExactDiagonal, Hutchinson
@@ -254,6 +255,17 @@ def test_fosi_lends_its_momentum_and_refuses_its_weight_decay():
 def test_bad_settings_are_refused(settings, error, words):
     with pytest.raises(error, match=re.escape(words)):
         Sophia(**{"learning_rate": 0.1, **settings})
+
+
+def test_a_floor_that_is_none_in_the_dtype_is_refused():
+    # 1e-50 is 0 in float32, where a direction without gradient and curvature would be 0/0
+    with pytest.raises(ValueError, match="`epsilon` is 1e-50; it must be a normal number of float32"):
+        Sophia(learning_rate=0.1, epsilon=1e-50).init(np.ones(2, dtype="float32"))
+    with pytest.raises(ValueError, match=r"`epsilon` is 1e\+50; it must be a normal number of float32"):
+        Sophia(learning_rate=0.1, epsilon=1e50).init(np.ones(2, dtype="float32"))
+    f, optimizer = Derivatives(lambda p: p[0] * 2.0), Sophia(learning_rate=0.1, epsilon=1e-50)
+    step = optimizer.step(f, np.ones(2), optimizer.init(np.ones(2)))
+    np.testing.assert_array_equal(step.ratio[1], 0.0)
 
 
 def test_it_is_registered():
