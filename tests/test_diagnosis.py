@@ -136,7 +136,8 @@ def test_a_run_names_the_mistake_and_counts_it(tmp_path):
         f'mistake: {len(failing)} of {len(failing)} failures equal "adam-correction-one-late"'
     ]
     listed = report.to_json(found)["results"]
-    assert {entry["name"] for row in listed for entry in row.get("mistakes", ())} == {"adam-correction-one-late"}
+    named = {entry["name"] for row in listed for entry in row.get("mistakes", ())}
+    assert named == {"adam-correction-one-late"}
 
 
 def first(op):
