@@ -79,7 +79,7 @@ class ElmoReference(Adapter):
     def elmo_subspace_step(self, gradient, eigenvalues, eigenvectors, lipschitz, base, theta):
         """A step of ELMO whose Hessian is V diag(lambda) V', of which Lanczos finds the pairs again."""
         theta, g, V = self._vector("theta", theta), self._array(gradient), self._array(eigenvectors)
-        values = self._array(np.asarray(eigenvalues, dtype=np.asarray(theta).dtype))
+        values = self._array(np.asarray(eigenvalues, dtype=to_host(theta).dtype))
         f = Derivatives.from_callables(
             lambda x: self._xp.sum(x) * 0.0, lambda x: g, lambda x, v: V @ (values * (V.T @ v))
         )
