@@ -1,17 +1,21 @@
 """The oracle sees: every planted fault is killed by the vectors, every benign variant passes them."""
 
+import math
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
-from faults import trial
-from faults.catalogue import BENIGN, FAULTS
+from faults import matrix, page, trial
+from faults.__main__ import main as faults_main
+from faults.catalogue import BENIGN, FAULTS, SEEN_ONCE
+from faults.matrix import Row
 from faults.patching import DoesNotApply, change, planted
 
 from refopt.first_order import Adam, AdamW
 from refopt.rates import optimal_rates
 
 NAMES = [entry.name for entry in (*FAULTS, *BENIGN)]
-# Faults that fewer than two cases can see, with the reason.
-SEEN_ONCE: dict[str, str] = {}
 
 
 def ids(entries):
@@ -127,3 +131,94 @@ def test_a_crash_does_not_count_as_a_clear_kill():
     found = trial.kills(("fosi_run",), (crash,), enough=None)
     assert len(found) > 20
     assert {kill.separation for kill in found} == {0.0}
+
+
+# The page that shows the matrix.
+
+PAGE = Path(__file__).parents[1] / "docs" / "conformance" / "KILLMATRIX.md"
+
+
+def test_the_page_shows_the_faults_that_there_are():
+    text = PAGE.read_text(encoding="utf-8")
+    shown = page.faults_on(text)
+    assert {name: entry[:2] for name, entry in shown.items()} == {
+        fault.name: (page.cell(fault.sentence), fault.kind) for fault in FAULTS
+    }
+    assert f"| faults planted | {len(FAULTS)} |" in text
+    for fault in FAULTS:
+        clear, kills, put = shown[fault.name][2:]
+        assert clear >= (1 if fault.name in SEEN_ONCE else trial.CLEAR), fault.name
+        assert clear <= kills <= put <= len(trial.relevant(fault.ops)), fault.name
+
+
+def test_the_page_shows_the_variants_that_there_are():
+    text = PAGE.read_text(encoding="utf-8")
+    shown = page.variants_on(text)
+    assert {name: entry[0] for name, entry in shown.items()} == {
+        variant.name: page.cell(variant.sentence) for variant in BENIGN
+    }
+    assert f"| accepted by every case | {len(BENIGN)} of {len(BENIGN)} |" in text
+    for variant in BENIGN:
+        accepted, put = shown[variant.name][1:]
+        assert 0 < accepted == put <= len(trial.relevant(variant.ops)), variant.name
+
+
+def test_a_page_says_what_was_found():
+    """Three made-up rows: a fault that two cases kill, one that only a crash kills, one that survives."""
+    first, second, *_ = trial.relevant(("fosi_step",))
+    kill = trial.Kill
+    rows = (
+        Row(FAULTS[0].name, 9, (kill(first.id, "x", math.inf, ""), kill(second.id, "x", 2e5, ""))),
+        Row(FAULTS[1].name, 9, (kill(first.id, "", 0.0, "it raised"),)),
+        Row(FAULTS[2].name, 9, ()),
+    )
+    accepted = (Row(BENIGN[0].name, 7, ()), Row(BENIGN[1].name, 7, (kill(first.id, "x", 3.0, ""),)))
+    text = page.page(FAULTS[:3], rows, BENIGN[:2], accepted)
+    lines = {name: line for line in text.splitlines() for name in NAMES if line.startswith(f"| `{name}` |")}
+    count = sum(case.op == "fosi_step" for case in trial.vectors())
+    assert lines[FAULTS[0].name].endswith(f"| 2 / 2 / 9 | differs | 2e+05 | fosi_step 2/{count} |")
+    assert lines[FAULTS[1].name].endswith("| 0 / 1 / 9 | 0e+00 | - |  **weak** |")
+    assert lines[FAULTS[2].name].endswith("| 0 / 0 / 9 | - | - |  **survives** |")
+    assert "| killed clearly by at least 2 cases | 1 of 3 (33.3 %) |" in text
+    assert "| fewest, median and most clear kills of a fault | 0, 0, 2 |" in text
+    assert "| accepted by every case | 1 of 2 |" in text
+    assert page.variants_on(text)[BENIGN[1].name][1:] == (6, 7)
+    assert page.faults_on(text)[FAULTS[1].name][2:] == (0, 1, 9)
+
+
+def test_the_rows_of_a_fault_and_a_variant():
+    fault = next(fault for fault in FAULTS if fault.name == "negative-rates-let-in")
+    variant = next(variant for variant in BENIGN if variant.name == "tensor-directions-in-another-order")
+    found, passed = matrix.rows((fault, variant))
+    assert found.verdict == "killed"
+    assert found.put == len(trial.relevant(fault.ops))
+    assert list(found.kills) == sorted(found.kills, key=lambda kill: (-kill.separation, kill.case))
+    assert sum(count for count, _ in found.by_operation().values()) == len(found.clear)
+    assert not passed.kills
+    assert passed.put == len(trial.relevant(variant.ops))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["no-such-fault"], "no fault or variant is called no-such-fault"),
+        (["--page", "x.md", "nan-let-in"], "leave the names out"),
+        (["--jobs", "0"], "must be at least 1"),
+    ],
+)
+def test_the_command_says_what_it_cannot_do(arguments, sentence, capsys):
+    with pytest.raises(SystemExit) as stop:
+        faults_main(arguments)
+    assert stop.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_the_command_tells_how_a_fault_fares(capsys):
+    assert faults_main(["negative-rates-let-in"]) == 0
+    assert capsys.readouterr().out.startswith("negative-rates-let-in" + 25 * " " + "killed")
+
+
+def test_the_command_returns_1_for_a_fault_that_nothing_sees(monkeypatch):
+    harmless = replace(FAULTS[0], ops=("optimal_rates",))  # the cases of an operation that it does not reach
+    monkeypatch.setattr("faults.__main__.FAULTS", (harmless,))
+    assert faults_main([harmless.name]) == 1

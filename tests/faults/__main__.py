@@ -1,47 +1,52 @@
-"""Prints the kill matrix: `python -m faults [NAME...]` with tests/ on the path."""
+"""The kill matrix, printed or as a page: `PYTHONPATH=tests python -m faults [NAME...] [--page FILE]`."""
 
+import argparse
 import sys
-import time
+from pathlib import Path
 
 from faults.catalogue import BENIGN, FAULTS
-from faults.patching import DoesNotApply
-from faults.trial import CLEAR, SEPARATION, judged, kills, relevant
+from faults.matrix import Row, rows
+from faults.page import page
+from faults.trial import CLEAR
 
 
-def main(names: list[str]) -> int:
-    """Tries every fault and benign variant on all its cases; returns 1 if one is not as it should be."""
-    out, bad = sys.stdout.write, 0
-    for fault in FAULTS:
-        if names and fault.name not in names:
-            continue
-        begin = time.perf_counter()
-        try:
-            found = kills(fault.ops, fault.changes, enough=None)
-        except DoesNotApply as error:
-            out(f"{fault.name:45s} DOES NOT APPLY: {error}\n")
-            bad += 1
-            continue
-        clear = [entry for entry in found if entry.separation >= SEPARATION]
-        bad += len(clear) < CLEAR
-        verdict = "killed" if len(clear) >= CLEAR else "WEAK" if found else "SURVIVES"
-        best = f"{found[0].separation:8.1e} {found[0].case} {found[0].quantity}" if found else ""
-        seconds = time.perf_counter() - begin
-        counted = f"{len(clear):3d} clear of {len(found):3d} of {len(relevant(fault.ops)):3d}"
-        out(f"{fault.name:45s} {verdict:8s} {counted}  {best}  [{seconds:.1f} s]\n")
-        sys.stdout.flush()
-    for variant in BENIGN:
-        if names and variant.name not in names:
-            continue
-        try:
-            wrong = [entry for entry in judged(relevant(variant.ops), variant.changes) if entry]
-        except DoesNotApply as error:
-            out(f"{variant.name:45s} DOES NOT APPLY: {error}\n")
-            bad += 1
-            continue
-        bad += bool(wrong)
-        out(f"{variant.name:45s} {'REJECTED' if wrong else 'benign'} {[entry.case for entry in wrong[:6]]}\n")
-        sys.stdout.flush()
-    return int(bad > 0)
+def main(arguments: list[str]) -> int:
+    """Tries the faults and the benign variants on all cases; returns 1 if one is not as it should be."""
+    parser = argparse.ArgumentParser("faults", description="Puts planted faults to the frozen cases.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="faults and variants to try; all by default")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write the page of Markdown; of all alone")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes; 1 by default")
+    given = parser.parse_args(arguments)
+    known = {entry.name for entry in (*FAULTS, *BENIGN)}
+    if unknown := set(given.names) - known:
+        parser.error(f"no fault or variant is called {', '.join(sorted(unknown))}")
+    if given.page and given.names:
+        parser.error("a page shows every fault; leave the names out")
+    if given.jobs < 1:
+        parser.error(f"`--jobs` is {given.jobs}; it must be at least 1")
+    faults = [fault for fault in FAULTS if not given.names or fault.name in given.names]
+    variants = [variant for variant in BENIGN if not given.names or variant.name in given.names]
+    kills = [_told(row, _fault(row)) for row in rows(faults, given.jobs)]
+    passes = [_told(row, _variant(row)) for row in rows(variants, given.jobs)]
+    if given.page:
+        given.page.write_text(page(faults, kills, variants, passes), encoding="utf-8")
+    return int(any(row.verdict != "killed" for row in kills) or any(row.kills for row in passes))
+
+
+def _fault(row: Row) -> str:
+    best = f"{row.kills[0].separation:8.1e} {row.kills[0].case} {row.kills[0].quantity}" if row.kills else ""
+    short = f" (fewer than {CLEAR})" if row.verdict == "weak" else ""
+    return f"{row.verdict:8s} {len(row.clear):3d} clear{short} of {len(row.kills):3d} of {row.put:3d}  {best}"
+
+
+def _variant(row: Row) -> str:
+    return f"{'REJECTED' if row.kills else 'benign':8s} {[kill.case for kill in row.kills[:6]]}"
+
+
+def _told(row: Row, said: str) -> Row:
+    sys.stdout.write(f"{row.name:45s} {said}\n")
+    sys.stdout.flush()
+    return row
 
 
 if __name__ == "__main__":

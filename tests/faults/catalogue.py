@@ -22,3 +22,6 @@ FAULTS = (
     *GROUPED_FAULTS,
     *VALIDATION_FAULTS,
 )
+
+SEEN_ONCE: dict[str, str] = {}
+"""Faults that fewer than two cases can see, with the reason."""
