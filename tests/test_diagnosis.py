@@ -1,6 +1,7 @@
 """The diagnosis: which mistake is named for a wrong answer, and that none is named for a right one."""
 
 import functools
+import os
 
 import numpy as np
 import pytest
@@ -22,6 +23,8 @@ FORMULAS = {
     if fault.kind not in naming.LEFT_OUT and fault.name not in naming.ENGINE
 }
 LEAST_RATE = 0.8
+EVERY = 1 if os.environ.get("REFOPT_ALL_MISTAKES") else 6  # of the planted faults, every sixth
+TRIED = list(FORMULAS)[::EVERY]
 
 
 def answers(adapter=REFERENCE):
@@ -62,15 +65,15 @@ def test_the_textbook_without_a_mistake_is_right():
     assert right > 900
 
 
-@pytest.mark.parametrize("fault", FORMULAS)
+@pytest.mark.parametrize("fault", TRIED)
 def test_a_planted_fault_is_named_rightly_or_not_at_all(fault):
     allowed = {*naming.right_names(FORMULAS[fault]), naming.PARTLY.get(fault)}
     assert set(name_of(fault)) <= allowed
 
 
 def test_most_planted_faults_are_named():
-    named = [name for name, fault in FORMULAS.items() if naming.is_named(fault, name_of(name))]
-    assert len(named) >= LEAST_RATE * len(FORMULAS), sorted(set(FORMULAS) - set(named))
+    named = [name for name in TRIED if naming.is_named(FORMULAS[name], name_of(name))]
+    assert len(named) >= LEAST_RATE * len(TRIED), sorted(set(TRIED) - set(named))
 
 
 def test_what_is_left_out_of_the_rate_is_counted():
