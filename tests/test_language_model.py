@@ -129,7 +129,7 @@ def test_what_is_written_of_a_method(short):
     assert found["grid"] == {"1": 1.5}
     assert found["held_out"] == [2.5, 3.5, 4.5]
     assert (found["held_out_mean"], found["minus_adamw"]) == (3.5, [0.5, 0.5, 0.5])
-    assert (found["offload_mean"], found["offload_most"]) == (0.5, 0.75)
+    assert (found["offload_mean"], found["offload_most"], found["grid_offload"]) == (0.5, 0.75, {"1": 0.5})
     assert study.summary(adamw, adamw["runs"])["offload_mean"] is None
     # before step 0 one loss, then the means of two
     assert study.rows([amos])[:3] == [
