@@ -15,7 +15,7 @@ from oracles import recurrence
 from oracles.averages import direction, fresh, memories
 from oracles.case import Case, Check, Close, Exact, Quantities, Rule
 from oracles.eigen_arc_method import CLEAR, SETTINGS, Assessor, fresh_or_carried, update
-from oracles.eigenframes import frame_at, is_separable, picked, predecessors, solver_defect
+from oracles.eigenframes import Frame, frame_at, is_separable, picked, predecessors, solver_defect
 from oracles.first_order_settings import TERMS, settings_of
 from oracles.precision import Number, add, largest
 from oracles.problems import load
@@ -32,7 +32,7 @@ def compute(inputs: dict[str, Any]) -> Quantities:
     for _ in range(inputs["steps"]):
         theta = thetas[-1]
         whole = frame_at(problem, theta)
-        frame = picked(whole, (0, problem.n - 1)) if settings["spectrum"] == "ends" else whole
+        frame = picked(whole, _ends(whole)) if settings["spectrum"] == "ends" else whole
         entering = fresh_or_carried(known, predecessors(problem, before, frame), settings["initial"])
         assess = Assessor(problem, theta, frame.rows, frame.values)
         found = update(assess, entering, settings)
@@ -47,6 +47,12 @@ def compute(inputs: dict[str, Any]) -> Quantities:
         after = memories(base, rates, fresh(base, problem.n), gradients)
         thetas.append(add(theta, direction(base, rates, after, gradients[-1], theta)))
     return {**rows, "thetas": thetas, "_sizes": sizes, "_frames": frames, "_nearest": nearest}
+
+
+def _ends(frame: Frame) -> list[int]:
+    """Return the place of the largest eigenvalue if it is positive, and of the smallest if it is negative."""
+    last = len(frame.values) - 1
+    return [i for i, sign in ((0, 1), (last, -1)) if sign * frame.values[i] > 0]
 
 
 def _clear(inputs: dict[str, Any], outputs: Quantities) -> Number:
@@ -169,6 +175,10 @@ def run_cases() -> list[Case]:
         run_case("matched-cubic-5-ends", "matched-cubic-5",
             "the ends change places with other axes: L starts anew",
             ("Ends", "FreshLipschitz"), steps=6, settings={**ends, **tiny}, rates={"learning_rate": 0.25}),
+        run_case("figure1-ends", "quadratic-figure1", "no negative eigenvalue: there is no L-", ("Ends",),
+            steps=4, settings=ends, rates={"learning_rate": 0.1875}),
+        run_case("log-cosh-rotated-2-ends", "log-cosh-rotated-2", "L+ alone, raised and shrunk again",
+            ("Ends", "Raised"), steps=6, settings={**ends, **tiny}, start=[2.0, -2.5]),
         run_case("matched-cubic-3-float32", "matched-cubic-3", "float32", ("Float32",), steps=4,
             dtype="float32",
             rates={"learning_rate": 0.25}, start=[-2.5, -1.5, 2.0],

@@ -33,6 +33,8 @@ def _decisions() -> list[Case]:
         update_case("still", "quadratic-figure1", [3.0, 0.25],
             "g = 0, all curvatures positive: the denominator is 0", ("Still",), start=[0.0, 0.0],
             assessed=False),
+        update_case("still-6", "log-cosh-6", [1.0] * 6, "at the minimum: nothing is promised",
+            ("Still",), start=[0.0] * 6, perturb=("lipschitz",), assessed=False),
         update_case("raised-6", "log-cosh-6", [TINY] * 6,
             "raised 8 times, then reduced one after the other, some to the cap", ("Raised", "ReducedInTurn"),
             start=FAR_6),

@@ -72,8 +72,9 @@ def test_a_planted_fault_is_named_rightly_or_not_at_all(fault):
 
 
 def test_most_planted_faults_are_named():
-    named = [name for name in TRIED if naming.is_named(FORMULAS[name], name_of(name))]
-    assert len(named) >= LEAST_RATE * len(TRIED), sorted(set(TRIED) - set(named))
+    counted = [name for name in TRIED if not naming.is_begun(FORMULAS[name])]
+    named = [name for name in counted if naming.is_named(FORMULAS[name], name_of(name))]
+    assert len(named) >= LEAST_RATE * len(counted), sorted(set(counted) - set(named))
 
 
 def test_what_is_left_out_of_the_rate_is_counted():

@@ -45,6 +45,13 @@ def test_there_are_enough_of_each_operation():
         ("cubic_minimizer", 35, 5),
         ("grouped_newton_step", 60, 8),
         ("grouped_newton_run", 60, 8),
+        ("elmo_scalar", 15, 2),
+        ("elmo_step", 30, 4),
+        ("eigen_arc_update", 20, 2),
+        ("sophia_step", 25, 2),
+        ("lipschitz_averages", 18, 2),
+        ("amos_selection", 12, 2),
+        ("amos_run", 45, 4),
     ):
         assert sum(op in fault.ops for fault in FAULTS) >= faults, op
         assert sum(op in variant.ops for variant in BENIGN) >= variants, op

@@ -8,6 +8,9 @@ FIRST = ("base_step", "base_directions", "base_run")
 TENSORS = ("summary", "grouped_newton_step", "grouped_newton_run")
 CUBIC = ("cubic_minimizer", "grouped_newton_step", "grouped_newton_run")
 METHOD = ("grouped_newton_step", "grouped_newton_run")
+ELMO = ("elmo_scalar", "elmo_step", "elmo_run", "elmo_subspace_step")
+SOPHIA = ("sophia_step", "sophia_run")
+AMOS = ("lipschitz_averages", "amos_run")
 TRACE = "tape = trace_taylor(self.traced, theta)"
 LINE = "tape.coefficients(direction, order, support)"
 GATHERED = "xp.stack([xp.sum(x[a:b]) for"
@@ -323,5 +326,183 @@ BENIGN = (
         "D = exp(log|D^3| / 3).",
         METHOD,
         (change("grouped_newton", "xp.abs(third) ** (1.0 / 3.0)", "xp.exp(xp.log(xp.abs(third)) / 3.0)"),),
+    ),
+    Benign(
+        "elmo-always-careful",
+        "Every triple goes the careful way: the quick one makes the same roundings.",
+        ELMO,
+        (change("elmo_proxy", "if bool(quick):\n        return x, M", "if False:\n        return x, M"),),
+    ),
+    Benign(
+        "elmo-conjugate-where-exact",
+        "Where lam < 0 and lam + R does not cancel, x* = 2g/(lam + R), else as it is.",
+        ELMO,
+        (
+            change(
+                "elmo_proxy",
+                "x /= xp.where(positive, total, L)\n",
+                "x /= xp.where(positive, total, L)\n"
+                "    spread = R + lam\n"
+                "    x = xp.where(spread > 0.75 * R, (g + g) / xp.where(spread > 0, spread, R), x)\n",
+            ),
+        ),
+    ),
+    Benign(
+        "elmo-bounds-by-r",
+        "M* = -x*^2 (2R + lam)/6 and m* = -x*^2 (4R - lam)/6 (claims F2, F3), where squares are in range.",
+        ELMO,
+        (
+            change(
+                "elmo_proxy",
+                "M, m = _models(g, lam * x, x / -6.0)\n    in_range",
+                "M, m = -x * x * (2.0 * R + lam) / 6.0, -x * x * (4.0 * R - lam) / 6.0\n    in_range",
+            ),
+        ),
+    ),
+    Benign(
+        "elmo-eigenvectors-negated",
+        "EIGEN answers every eigenvector with the other sign.",
+        ("elmo_run", "eigen_arc_run", "amos_run"),
+        (
+            change(
+                "eigenspaces",
+                "values, V = xp.flip(values), xp.flip(V, axis=1)",
+                "values, V = xp.flip(values), -xp.flip(V, axis=1)",
+            ),
+        ),
+    ),
+    Benign(
+        "elmo-ties-the-other-way",
+        "Where v'grad = 0 > lam, the other of two ways that are as good.",
+        ("elmo_step", "elmo_subspace_step"),
+        (change("elmo_model", "1.0 if v[int(np.argmax(np.abs(v)))] > 0 else -1.0", "-1.0"),),
+    ),
+    Benign(
+        "elmo-displacement-summed-backwards",
+        "The displacement is summed from the last eigenpair to the first.",
+        ELMO,
+        (
+            change(
+                "elmo_model",
+                "return xp.matmul(V, xp.astype(found.coefficients, V.dtype, copy=False))",
+                "return xp.matmul(V[:, ::-1], xp.astype(found.coefficients, V.dtype, copy=False)[::-1])",
+            ),
+        ),
+    ),
+    Benign(
+        "elmo-clusters-by-the-other-reflection",
+        "A cluster's first vector points the other way: every quantity is even in it.",
+        ("elmo_step", "elmo_run"),
+        (
+            change("eigenspaces", "return -Q if unit[0] >= 0 else Q", "return Q if unit[0] >= 0 else -Q"),
+            change("eigenspaces", "c[begin] = size", "c[begin] = -size"),
+        ),
+    ),
+    Benign(
+        "eigen-arc-promise-summed-backwards",
+        "The promise is summed from the last pair to the first.",
+        ("eigen_arc_update", "eigen_arc_run", "elmo_run"),
+        (change("elmo_model", "xp.sum(found.upper)", "xp.sum(xp.flip(found.upper))"),),
+    ),
+    Benign(
+        "sophia-averages-as-lerp",
+        "m + (1 - beta1)(g - m), and h likewise: the same averages, rounded otherwise.",
+        SOPHIA,
+        (
+            change(
+                "sophia",
+                "self.beta1 * state.first_moment + (1.0 - self.beta1) * gradient",
+                "state.first_moment + (1.0 - self.beta1) * (gradient - state.first_moment)",
+            ),
+            change(
+                "sophia",
+                "h = self.beta2 * state.hessian_diagonal + (1.0 - self.beta2) * estimate",
+                "last = state.hessian_diagonal\n        h = last + (1.0 - self.beta2) * (estimate - last)",
+            ),
+        ),
+    ),
+    Benign(
+        "sophia-decays-first",
+        "theta (1 - eta lambda) is stepped from: the order of the paper.",
+        SOPHIA,
+        (
+            change(
+                "sophia",
+                "return d if self.weight_decay == 0.0 else d - (rate * self.weight_decay) * theta",
+                "return theta * (1.0 - rate * self.weight_decay) + d - theta",
+            ),
+        ),
+    ),
+    Benign(
+        "sophia-clipped-by-comparison",
+        "clip(m/max(rho h, epsilon)) as sign(m) min(|m|, max)/max.",
+        SOPHIA,
+        (
+            change(
+                "sophia",
+                "xp.minimum(xp.maximum(ratio, -one), one)",
+                "xp.sign(ratio) * xp.minimum(xp.abs(ratio), one)",
+            ),
+        ),
+    ),
+    Benign(
+        "hutchinson-in-the-other-order",
+        "The probes' products are added from the last to the second.",
+        ("hessian_diagonal",),
+        (change("hessian_diagonal", "for row in range(1, count):", "for row in reversed(range(1, count)):"),),
+    ),
+    Benign(
+        "amos-average-as-lerp",
+        "L + (1 - alpha_L)(slope - L): the same average, rounded otherwise.",
+        AMOS,
+        (
+            change(
+                "amos_averages",
+                "taken = momentum * L + (1.0 - momentum) * slopes",
+                "taken = L + (1.0 - momentum) * (slopes - L)",
+            ),
+        ),
+    ),
+    Benign(
+        "amos-correction-by-powers",
+        "1 - alpha_L^k as it is written.",
+        AMOS,
+        (
+            change(
+                "amos_averages",
+                "weight = -xp.expm1(xp.astype(k, xp.float64) * math.log(momentum))",
+                "weight = 1.0 - momentum ** xp.astype(k, xp.float64)",
+            ),
+        ),
+    ),
+    Benign(
+        "amos-directions-in-projections",
+        "sum_i v_i v_i'd_i for each optimizer by itself.",
+        ("amos_run",),
+        (
+            change(
+                "amos",
+                "d = xp.matmul(V, parts)\n",
+                "owned = xp.astype(found.to_first, V.dtype)\n"
+                "            d = xp.matmul(V, owned * c[0, :]) + xp.matmul(V, (1.0 - owned) * c[1, :])\n",
+            ),
+        ),
+    ),
+    Benign(
+        "amos-ascent-by-division",
+        "L > 3 (2 - a) lam^2/(a^2 g) where all of it is in range.",
+        ("amos_selection", "amos_run"),
+        (
+            change(
+                "amos_selection",
+                "return Selection(kappa, ~((positive & (left <= right)) | resting))",
+                "plain = positive & (left > 1e-30) & (left < 1e30) & (right > 1e-30) & (right < 1e30)\n"
+                "        ones = xp.ones_like(L)\n"
+                "        held = xp.where(plain, L, ones)\n"
+                "        edge = factor**2 * xp.where(plain, lam, ones) ** 2 / xp.where(plain, g, ones)\n"
+                "        below = xp.where(plain, held <= edge, positive & (left <= right))\n"
+                "        return Selection(kappa, ~(below | resting))",
+            ),
+        ),
     ),
 )

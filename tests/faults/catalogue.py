@@ -1,11 +1,15 @@
 """All planted faults and all benign variants."""
 
+from faults.amos import AMOS_FAULTS
 from faults.benign import BENIGN as BENIGN
 from faults.cubic import CUBIC_FAULTS
 from faults.derivatives import DERIVATIVE_FAULTS
+from faults.eigen_arc import EIGEN_ARC_FAULTS
+from faults.elmo import ELMO_FAULTS
 from faults.first_order import FIRST_ORDER_FAULTS
 from faults.fosi import FOSI_FAULTS
 from faults.grouped_newton import GROUPED_FAULTS
+from faults.sophia import SOPHIA_FAULTS
 from faults.spectrum import SPECTRUM_FAULTS
 from faults.summary import SUMMARY_FAULTS
 from faults.transformer import TRANSFORMER_FAULTS
@@ -20,6 +24,10 @@ FAULTS = (
     *SUMMARY_FAULTS,
     *CUBIC_FAULTS,
     *GROUPED_FAULTS,
+    *ELMO_FAULTS,
+    *EIGEN_ARC_FAULTS,
+    *SOPHIA_FAULTS,
+    *AMOS_FAULTS,
     *VALIDATION_FAULTS,
 )
 
