@@ -166,7 +166,7 @@ def _eigenspaces() -> list[Case]:
               "the rest moves by the first's rate, not by that of the second's base",
               ("Eigenspace", "Complement"), threshold=0.03, largest=2, smallest=1, **EIGEN),
         run_case("subspace-cubic", five, 6, gd(0.0625), fosi(five, 1, 1, 0.125, alpha=0.25),
-              "the two ends of five", ("Eigenspace", "Complement"), threshold=0.5, largest=1, smallest=1,
+              "the two ends of five", ("Eigenspace", "Complement"), threshold=0.25, largest=1, smallest=1,
               **EIGEN),
         run_case("crossing-ascent-norm", six, 6, gd(0.1875), newton(0.5),
               "eq. 8 with slopes along the axes, not along the coordinates", ("Eigenspace", "NewtonAscent"),

@@ -46,11 +46,11 @@ def test_there_are_enough_of_each_operation():
         ("grouped_newton_step", 60, 8),
         ("grouped_newton_run", 60, 8),
         ("elmo_scalar", 15, 2),
-        ("elmo_step", 30, 4),
+        ("elmo_step", 28, 4),
         ("eigen_arc_update", 20, 2),
         ("sophia_step", 25, 2),
         ("lipschitz_averages", 18, 2),
-        ("amos_selection", 12, 2),
+        ("amos_selection", 12, 1),
         ("amos_run", 45, 4),
     ):
         assert sum(op in fault.ops for fault in FAULTS) >= faults, op

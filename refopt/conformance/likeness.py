@@ -48,7 +48,8 @@ def alike(name: str, expectation: Mapping[str, Any], given: Any, wrong: Any, dty
     arrays = isinstance(given, np.ndarray) and isinstance(wrong, np.ndarray)
     if not arrays or given.shape != wrong.shape or given.dtype.kind != "f" or given.size == 0:
         return Alike(False, away)
-    by_step = expectation.get("axis") == "step"
+    members = expectation.get("members", (expectation,))
+    by_step = all(member.get("axis") == "step" for member in members)
     pair = [x.astype(np.float64).reshape(len(x) if by_step else 1, -1) for x in (given, wrong)]
     right = _right(expectation, pair[1].shape)
     if expectation["kind"] == "subspace":

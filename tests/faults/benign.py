@@ -405,6 +405,18 @@ BENIGN = (
         (change("elmo_model", "xp.sum(found.upper)", "xp.sum(xp.flip(found.upper))"),),
     ),
     Benign(
+        "eigen-arc-ratio-in-two-quotients",
+        "ASSESS as f(theta) over the promise less f of the trial over the promise.",
+        ("eigen_arc_update", "eigen_arc_run"),
+        (
+            change(
+                "assessment",
+                "return (self._value - value) / found.promise if",
+                "return self._value / found.promise - value / found.promise if",
+            ),
+        ),
+    ),
+    Benign(
         "sophia-averages-as-lerp",
         "m + (1 - beta1)(g - m), and h likewise: the same averages, rounded otherwise.",
         SOPHIA,
