@@ -1,5 +1,6 @@
 """The oracle of Sophia: values worked by hand, true flags, faults that it sees."""
 
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -85,14 +86,15 @@ def test_a_step_has_what_its_flag_says():
 
 
 def test_named_choices_differ_from_the_default():
-    chosen = [case for case in CASES.values() if case.alternatives]
-    assert len(chosen) >= 4
-    for case in chosen:
+    told = Counter()  # cases that tell a choice from the default; where all is clipped there is no difference
+    for case in (case for case in CASES.values() if case.alternatives):
         plain = answer(case)
         name = "thetas" if case.op == "sophia_run" else "direction"
         for choice, alternative in case.alternatives.items():
             other = alternative.compute(inputs_of(case))
-            assert largest(subtract(flat(plain[name]), flat(other[name]))) > 1e-3, choice
+            told[choice] += largest(subtract(flat(plain[name]), flat(other[name]))) > 1e-3
+    assert len(told) == 3
+    assert min(told.values()) >= 4, told
 
 
 # ---- faults that the vectors see ----
