@@ -8,7 +8,6 @@ Everything between two markers of the page is replaced by what was just measured
 import contextlib
 import io
 import itertools
-import re
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from measuring import bad_input, counts, failures, listed, raised, rewrite
 
 from refopt.adapters.grnewt import Parameters, Run, imported
 from refopt.conformance import vectors
@@ -45,8 +45,7 @@ def kind(score: Any) -> str:
     """Say in a few words how a case failed."""
     first = score.quantities.get(score.first) if score.first else None
     if score.case.level == "L6":
-        accident = re.search(r"gave (\w+Error)", score.reason)
-        return f"bad input ends in {accident[1]}" if accident else "bad input is not refused"
+        return bad_input(score)
     if not score.quantities:
         error = score.reason.split(":")[0]
         return "stops in the linear algebra" if "linalg" in score.reason else f"stops with {error}"
@@ -60,32 +59,6 @@ def kind(score: Any) -> str:
         return "finds no rates and uses 0"
     digits = min(x.digits for x in score.quantities.values() if not x.passed and x.digits is not None)
     return "finds another point" if digits < 5 else "finds the point to 5 to 13 digits"
-
-
-def counts(report: Report) -> str:
-    """Write a table of verdicts by operation and level."""
-    rows = ["| operation | level | cases | pass | fail | left out |", "|---|---|---|---|---|---|"]
-    for op, level in dict.fromkeys((score.case.op, score.case.level) for score in report.scores):
-        part = [score for score in report.scores if (score.case.op, score.case.level) == (op, level)]
-        found = Counter(score.verdict for score in part)
-        rows.append(
-            f"| `{op}` | {level} | {len(part)} | {found['pass']} | {found['fail']} | {found['skip']} |"
-        )
-    return "\n".join(rows)
-
-
-def failures(report: Report) -> str:
-    """Write a table of the failing cases by operation and kind."""
-    by_kind: dict[tuple[str, str], list[str]] = {}
-    for score in report.failures:
-        name = score.case.id.split(".", 3)[3]
-        by_kind.setdefault((score.case.op, kind(score)), []).append(name)
-    rows = ["| operation | what happens | cases | which |", "|---|---|---|---|"]
-    for (op, what), names in sorted(by_kind.items()):
-        rows.append(
-            f"| `{op}` | {what} | {len(names)} | {', '.join(f'`{name}`' for name in sorted(names))} |"
-        )
-    return "\n".join(rows)
 
 
 # name, H, g, d, lam
@@ -136,8 +109,8 @@ def examples() -> str:
     ]
     for name, H, g, d, lam in EXAMPLES:
         found, right = asked(H, g, d, lam), truth(H, g, d, lam)
-        given = f"{_list(H)}, {_list(g)}, {_list(d)}, {lam:g}"
-        points = " and ".join(_list(x) for x in (right.minimizer, *right.others))
+        given = f"{listed(H)}, {listed(g)}, {listed(d)}, {lam:g}"
+        points = " and ".join(listed(x) for x in (right.minimizer, *right.others))
         best = f"{right.value:.6g} at {points}"
         if found[0] is None:
             rows.append(f"| {name} | {given} | {found[2]} | | | {best} |")
@@ -146,13 +119,9 @@ def examples() -> str:
         value = cubic_value(np.array(H, float), np.array(g, float), lam, eta, np.array(d, float))
         length = float(np.linalg.norm(np.array(d) * eta))
         rows.append(
-            f"| {name} | {given} | {_list(eta)}, r = {found[1]:.4g} | {length:.4g} | {value:.6g} | {best} |"
+            f"| {name} | {given} | {listed(eta)}, r = {found[1]:.4g} | {length:.4g} | {value:.6g} | {best} |"
         )
     return "\n".join(rows)
-
-
-def _list(values: Any) -> str:
-    return "[" + ", ".join(_list(x) if np.ndim(x) else f"{x:.4g}" for x in values) + "]"
 
 
 def family() -> str:
@@ -213,7 +182,7 @@ def order_of_the_direction() -> str:
             shown.append(f"RuntimeError: {str(error).splitlines()[0]}")
             continue
         right = [sum(float((p.grad**2).sum()) for p in group["params"]) for group in groups]
-        shown.append(f"g_bar = {_list(given)} where {_list(right)} is right")
+        shown.append(f"g_bar = {listed(given)} where {listed(right)} is right")
     return "; ".join(shown)
 
 
@@ -237,7 +206,7 @@ def blocks() -> str:
 def perceptron() -> str:
     """`Perceptron.partition` of a name that it does not know."""
     model = imported().models.Perceptron([2, 2, 2], torch.tanh)
-    return _raised(lambda: model.partition("canonical"))
+    return raised(lambda: model.partition("canonical"))
 
 
 def plateau() -> str:
@@ -256,14 +225,14 @@ def plateau() -> str:
             for loss in losses:
                 schedule.step(loss)
                 sizes[-1].append(method.param_groups[0][key])
-    return f"factors {_list(sizes[0])}, torch's are {_list(sizes[1])}"
+    return f"factors {listed(sizes[0])}, torch's are {listed(sizes[1])}"
 
 
 def plateau_epoch() -> str:
     """`ReduceDampingOnPlateau.step` with an epoch."""
     w = torch.zeros(1, requires_grad=True)
     schedule = imported().ReduceDampingOnPlateau(torch.optim.SGD([{"params": [w], "damping": 1.0}], lr=1.0))
-    return _raised(lambda: schedule.step(1.0, epoch=3))
+    return raised(lambda: schedule.step(1.0, epoch=3))
 
 
 def full_batch() -> str:
@@ -282,7 +251,7 @@ def full_batch() -> str:
             loader_pre_hook=lambda x, y: (x, y),
             dct_nesterov=nesterov,
         )
-        shown.append(_raised(method.step))
+        shown.append(raised(method.step))
     return " and ".join(shown)
 
 
@@ -293,7 +262,7 @@ def vanilla() -> str:
     updater = imported().optimizers.SGDUpdate([w], lr=1.0)
     data = [(torch.ones(1), torch.ones(1))]
     method = imported().NewtonSummaryVanilla([{"params": [w]}], lambda x, y: (w**2).sum() / 2, data, updater)
-    return _raised(method.step)
+    return raised(method.step)
 
 
 def uniform_average() -> str:
@@ -329,7 +298,7 @@ def state() -> str:
 def tutorial() -> str:
     """The arguments of the minimal example of the README."""
     w = torch.ones(1, requires_grad=True)
-    return _raised(
+    return raised(
         lambda: imported().NewtonSummary(
             [{"params": [w]}],
             None,
@@ -343,14 +312,6 @@ def tutorial() -> str:
             momentum_damp=0.9,
         )
     )
-
-
-def _raised(function: Callable[[], Any]) -> str:
-    try:
-        function()
-    except Exception as error:
-        return f"{type(error).__name__}: {str(error).splitlines()[0]}"
-    return "nothing is raised"
 
 
 ELSEWHERE: tuple[tuple[str, Callable[[], str]], ...] = (
@@ -389,7 +350,7 @@ def parts() -> dict[str, str]:
     report = run()
     return {
         "counts": counts(report),
-        "failures": failures(report),
+        "failures": failures(report, kind),
         "examples": examples(),
         "family": family(),
         "choices": choices(),
@@ -397,20 +358,5 @@ def parts() -> dict[str, str]:
     }
 
 
-def replaced(text: str, measured: dict[str, str]) -> str:
-    """Put measured parts between the markers of a page.
-
-    Raises:
-        ValueError: a part has no markers.
-    """
-    for name, part in measured.items():
-        pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
-        if not re.search(pattern, text, flags=re.DOTALL):
-            raise ValueError(f"{PAGE.name} has no markers for {name}")
-        new = f"{part}\n"
-        text = re.sub(pattern, lambda found, new=new: found[1] + new + found[2], text, flags=re.DOTALL)
-    return text
-
-
 if __name__ == "__main__":
-    PAGE.write_text(replaced(PAGE.read_text(encoding="utf-8"), parts()), encoding="utf-8")
+    rewrite(PAGE, parts())

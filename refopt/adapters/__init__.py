@@ -10,5 +10,8 @@ AVAILABLE = {
     "optax-sophia": "refopt.adapters.optax_sophia:OptaxSophia",
     "pytorch-optimizer": "refopt.adapters.pytorch_optimizer_sophia:PytorchOptimizerSophia",
     "grnewt": "refopt.adapters.grnewt:Grnewt",
+    "fosi-torch": "refopt.adapters.fosi_torch:FosiTorch",
+    "fosi-jax": "refopt.adapters.fosi_jax:FosiJax",
+    "torch-arc": "refopt.adapters.torch_arc:TorchArc",
 }
 """Their short names, which `refopt verify --adapter` takes."""

@@ -28,11 +28,11 @@ class OptaxFirstOrder(Adapter):
 
     def base_step(self, optimizer, settings, theta, gradient, state):
         """One `update` from a given state."""
-        method = self._make(optimizer, settings)
+        method = self.transformation(optimizer, settings)
         theta, gradient = jnp.asarray(theta), jnp.asarray(gradient)
-        before = _filled(method.init(theta), state)
+        before = filled(method.init(theta), state)
         direction, after = method.update(gradient, before, theta)
-        found = {"iteration": state["iteration"] + 1, **_fields(after)}
+        found = {"iteration": state["iteration"] + 1, **fields(after)}
         theta_next = optax.apply_updates(theta, direction)
         return {
             "direction": np.asarray(direction),
@@ -42,7 +42,7 @@ class OptaxFirstOrder(Adapter):
 
     def base_directions(self, optimizer, settings, thetas, gradients):
         """The updates themselves."""
-        method = self._make(optimizer, settings)
+        method = self.transformation(optimizer, settings)
         state, directions = method.init(jnp.asarray(thetas[0])), []
         update = jax.jit(method.update)
         for theta, gradient in zip(thetas, gradients, strict=True):
@@ -52,7 +52,7 @@ class OptaxFirstOrder(Adapter):
 
     def base_run(self, problem, optimizer, settings, theta, steps):
         """A free run with refopt's gradients."""
-        method = self._make(optimizer, settings)
+        method = self.transformation(optimizer, settings)
         state, thetas = method.init(jnp.asarray(theta)), [theta]
         update = jax.jit(method.update)
         for _ in range(steps):
@@ -61,7 +61,10 @@ class OptaxFirstOrder(Adapter):
             thetas.append(np.asarray(optax.apply_updates(point, direction)))
         return {"thetas": np.stack(thetas), "values": np.array([problem.value(x) for x in thetas])}
 
-    def _make(self, optimizer: str, settings: Mapping[str, Any]) -> optax.GradientTransformationExtraArgs:
+    def transformation(
+        self, optimizer: str, settings: Mapping[str, Any]
+    ) -> optax.GradientTransformationExtraArgs:
+        """Make optax's transformation of a name and settings."""
         rate = self._rate(settings["learning_rate"])
         if optimizer == "gradient_descent":
             return optax.sgd(rate)
@@ -102,21 +105,21 @@ class OptaxDefaults(OptaxFirstOrder):
         return {}
 
 
-def _filled(state: Any, given: Mapping[str, Any]) -> Any:
+def filled(state: Any, given: Mapping[str, Any]) -> Any:
     """Put given values into the fields of a (nested) optax state."""
     if not isinstance(state, tuple):
         return state
-    inner = [_filled(entry, given) for entry in state]
+    inner = [filled(entry, given) for entry in state]
     if not hasattr(state, "_fields"):
         return tuple(inner)
-    filled = {
+    values = {
         name: jnp.asarray(given[FIELDS[name]], dtype=entry.dtype) if FIELDS.get(name) in given else entry
         for name, entry in zip(state._fields, inner, strict=True)
     }
-    return type(state)(**filled)
+    return type(state)(**values)
 
 
-def _fields(state: Any) -> dict[str, Any]:
+def fields(state: Any) -> dict[str, Any]:
     """Collect the known fields of a (nested) optax state."""
     if not isinstance(state, tuple):
         return {}
@@ -124,5 +127,5 @@ def _fields(state: Any) -> dict[str, Any]:
     for name, entry in zip(getattr(state, "_fields", ("",) * len(state)), state, strict=True):
         if name in FIELDS:
             found[FIELDS[name]] = int(entry) if name == "count" else np.asarray(entry)
-        found.update(_fields(entry))
+        found.update(fields(entry))
     return found
