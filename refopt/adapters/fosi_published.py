@@ -175,7 +175,7 @@ class FosiPublished(Adapter):
     """
 
     version = "as checked out"
-    profile: ClassVar[Mapping[str, str]] = {"fosi.schedule": "published"}
+    profile: ClassVar[Mapping[str, str]] = {"fosi.schedule": "published", "fosi.scaling": "ratio"}
     dtypes = ("float64", "float32")
     capped = False
 
@@ -230,10 +230,9 @@ class FosiPublished(Adapter):
     def rate_scaling(
         self, optimizer, eigenvalues, residuals, largest, smallest, scaling, max_scaling, max_residual
     ):
-        """The scaling after a step with a given spectrum, whose eigenvectors are unit vectors."""
+        """The scaling after a step with a given spectrum, whose eigenvectors are unit vectors: the ratio."""
         settings = {"largest": largest, "smallest": smallest, "alpha": 1.0, "max_scaling": max_scaling}
         base = {"optimizer": optimizer, "settings": {}}
-        self._has(base, scaling=scaling)
         at = np.zeros(len(eigenvalues))
         given = {"eigenvalues": eigenvalues, "eigenvectors": np.eye(len(eigenvalues))}
         settings["scaling"] = scaling
