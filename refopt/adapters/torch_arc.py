@@ -86,14 +86,14 @@ class TorchArcImplicit(TorchArc):
 
     def solve(self, H: np.ndarray, g: np.ndarray, sigma: float) -> np.ndarray:
         """One step from 0."""
-        w, H, g = (torch.as_tensor(np.array(x)) for x in (np.zeros_like(g), H, g))
-        w.requires_grad_()
+        A, b = torch.as_tensor(np.array(H)), torch.as_tensor(np.array(g))
+        w = torch.zeros_like(b, requires_grad=True)
         settings: dict[str, Any] = {"sub_prob_method": self.how, "eta_1": -np.inf}
         method = self._module.ARC([w], sigma=sigma, **settings)
-        gradients = torch.autograd.grad(_loss(w, H, g), [w], create_graph=True)
+        gradients = torch.autograd.grad(_loss(w, A, b), [w], create_graph=True)
         detached = [part.detach() for part in gradients]
         with torch.no_grad():
-            method.step(detached, gradients, _loss(w, H, g), lambda: _loss(w, H, g))
+            method.step(detached, gradients, _loss(w, A, b), lambda: _loss(w, A, b))
         return w.detach().numpy()
 
 
