@@ -54,7 +54,7 @@ def kind(score: Score) -> str:
         error = "stops in the eigensolver" if "linalg" in score.reason else "stops with an IndexError, k = 0"
         return error if "Error" in score.reason else score.reason
     found = score.quantities.get(score.first) if score.first else None
-    if score.first == "scaling":
+    if score.first == "scaling" and found is not None and found.expected == 1.0:
         return "is scaled where refopt is not"
     if found is not None and ("missing" in found.reason or "nan" in found.reason or "inf" in found.reason):
         return f"`{score.first}` is not finite"
