@@ -74,3 +74,23 @@ def test_without_settings_the_scaling_is_a_ratio_up_to_3_of_pairs_to_a_hundredth
 def test_no_time_to_spare_is_refused():
     with pytest.raises(ValueError, match="already takes 2 base steps"):
         refresh_period_measured(1.0, 2.0, 1.0, 2.0)
+
+
+def test_without_curvature_and_without_a_bound_the_statistic_is_infinite():
+    """L = 0 and lambda = 0: 0/0 is no verdict; Newton's step does not exist, so the index goes to first."""
+    found = newton_ascent([0.0], [1.0], [0.0])
+    assert found.statistic.tolist() == [np.inf]
+    assert found.to_first.tolist() == [True]
+
+
+def test_the_largest_of_a_tensor_in_one_piece():
+    """Groups in one piece each, kappa = L g / (3 lambda^2) of [4, 1] and [0.25, 2.25]."""
+    found = newton_ascent(
+        [12.0, 3.0, 0.75, 6.75],
+        [1.0] * 4,
+        [1.0] * 4,
+        groups=Groups.from_labels([0, 0, 1, 1]),
+        aggregate="max",
+    )
+    np.testing.assert_allclose(found.statistic, [4.0, 2.25], rtol=1e-15)
+    assert found.to_first.all()
