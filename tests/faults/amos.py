@@ -419,7 +419,9 @@ AMOS_FAULTS = (
                 "shown, old = state.estimate, last.estimate if last.hessians else state.estimate\n        "
                 "found, owner = old, self._owner(state._replace(estimate=old), theta.shape[0])",
             ),
-            change("amos", "self._check_state(state)\n", "self._check_state(state)\n        last = state\n"),
+            change(
+                "amos", "check_state(state, theta)\n", "check_state(state, theta)\n        last = state\n"
+            ),
         ),
     ),
     Fault(
