@@ -49,8 +49,9 @@ def dense_spectrum(f: Any, theta: Array) -> Spectrum:
     values, V = xp.flip(values), xp.flip(V, axis=1)
     rest = xp.matmul(H, V) - V * values
     residuals = xp.sqrt(xp.sum(xp.square(rest), axis=0))
-    # Vectors lie as rows in memory, which is how a sweep over them is fast.
-    rows = xp.astype(xp.matrix_transpose(V), theta.dtype)
+    # Vectors lie as rows in memory: a sweep over them is fast, and a saved run is loaded so, which goes on
+    # bit for bit only with the same layout. A flat copy makes it so, where a cast keeps what it is.
+    rows = xp.reshape(xp.reshape(xp.astype(xp.matrix_transpose(V), theta.dtype), (-1,)), (n, n))
     return Spectrum(values, xp.matrix_transpose(rows), residuals, n, 0, n, 0)
 
 

@@ -806,6 +806,21 @@ def test_states_of_another_granularity_are_refused():
             optimizer.step(f, np.ones(3), states[name])
 
 
+def test_a_run_saved_between_two_hessians_goes_on_bit_for_bit(tmp_path):
+    # the basis is frozen there: its vectors are used again, after a way through a file
+    problem = load_problem("log-cosh-rotated-6")
+    optimizer = amos(
+        first=HeavyBall(learning_rate=0.05, momentum=0.5), second=Newton(), granularity="eigenspace",
+        threshold=1e-2, hessian_at=2, idle="update", denominator="component", momentum=0.99,
+    )  # fmt: skip
+    f, theta = problem.derivatives, problem.start
+    whole = minimize(f, optimizer, theta, max_steps=7)
+    minimize(f, optimizer, theta, max_steps=3).save(tmp_path / "run.npz")
+    loaded = Trace.load(tmp_path / "run.npz")
+    rest = minimize(f, optimizer, loaded.theta, state=loaded.resume_state(optimizer), max_steps=4)
+    np.testing.assert_array_equal(rest.theta, whole.theta)
+
+
 def test_an_average_that_is_not_finite_is_refused():
     f, optimizer = Derivatives(lambda p: p[0] ** 3 / 6 + p[1] ** 2 / 2), amos()
     state = optimizer.step(f, np.ones(2), optimizer.init(np.ones(2))).state

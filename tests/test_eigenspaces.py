@@ -55,6 +55,13 @@ def test_a_dense_spectrum_of_float32_has_float32_vectors():
     np.testing.assert_allclose(found.eigenvalues, [2 + 5**0.5, 2 - 5**0.5], rtol=1e-6)  # of [[4, 1], [1, 0]]
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_dense_vectors_lie_as_rows(dtype):
+    theta = np.ones(5, dtype=dtype)
+    problem = Derivatives(lambda z: z[0] ** 2 * z[1] + z[2] * z[3] ** 2 - z[4] * z[0])
+    assert dense_spectrum(problem, theta).eigenvectors.T.flags.c_contiguous
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_hessian_that_is_not_finite_is_named():
     f = Derivatives(lambda x: (x[0] * 1e200) ** 4 + x[1] ** 2)
