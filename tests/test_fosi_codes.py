@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install refopt[peers]")
 pytest.importorskip("optax", reason="optax is not installed: pip install refopt[peers]")
 
-from refopt.adapters import fosi_published  # noqa: E402
+from refopt.adapters import fosi_import, fosi_published  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 CONFORMANCE = ROOT / "docs" / "conformance"
@@ -80,7 +80,7 @@ def test_the_tap_hands_over_the_values_and_passes_them_on():
     def tapped(values, transforms, device):
         seen.append((float(values[0]), device))
 
-    out = jax.jit(lambda x: fosi_published._tap(tapped, (2 * x,), tap_with_device=True)[0])(3.0)
+    out = jax.jit(lambda x: fosi_import._tap(tapped, (2 * x,), tap_with_device=True)[0])(3.0)
     jax.effects_barrier()
     assert float(out) == 6.0
     assert seen == [(6.0, jax.devices()[0])]
