@@ -35,7 +35,10 @@ def test_an_unknown_adapter_is_refused(measure):
         measure.main(["fosi"])
 
 
-@pytest.mark.parametrize("adapter", sorted(set(AVAILABLE) - {"reference"}))
+# The slow ones, which compile or differentiate every case, are run by test_peers.py and test_fosi_codes.py.
+@pytest.mark.parametrize(
+    "adapter", ["scipy", "optax-sophia", "pytorch-optimizer", "grnewt", "fosi-torch", "torch-arc"]
+)
 def test_the_rows_are_what_a_run_gives(measure, adapter):
     try:
         report = measure.run(adapter)

@@ -14,19 +14,26 @@ from typing import Any
 import numpy as np
 
 from refopt.conformance.report import Report
-from refopt.conformance.scoring import Score
+from refopt.conformance.scoring import ENDINGS, Score
 from refopt.conformance.vectors import Case
 from refopt.conformance.verify import verify
 
 
 def verified(spec: str, cases: Sequence[Case]) -> Report:
-    """Put cases to an adapter, several operations at a time: some adapters compile every case."""
+    """Put cases to an adapter, several operations at a time: some adapters compile every case.
+
+    Raises:
+        RuntimeError: an adapter's process ended or did not answer, so that there is no verdict.
+    """
     groups: dict[str, list[Case]] = {}
     for case in cases:
         groups.setdefault(case.op, []).append(case)
     with ThreadPoolExecutor(max_workers=4) as pool:  # the adapters' own processes do the work
         reports = list(pool.map(_verified, [spec] * len(groups), groups.values()))
     scores = [score for report in reports for score in report.scores]
+    ended = [score for score in scores if score.verdict in ENDINGS]
+    if ended:
+        raise RuntimeError(f"{ended[0].case.id} was not measured: {ended[0].reason}")
     return dataclasses.replace(reports[0], total=len(cases), scores=scores)
 
 
