@@ -108,8 +108,18 @@ def shipped():
     return vectors.load(vectors_directory()).cases
 
 
+def within_reach(case):
+    """What the few lines above do: float64, a constant learning rate, the exact diagonal."""
+    settings = case.inputs.get("settings", {})
+    return case.method != "sophia" or (
+        case.dtype == "float64"
+        and not isinstance(settings["learning_rate"], dict)
+        and case.inputs.get("probes") is None
+    )
+
+
 def verdicts(adapter, choice, shipped):
-    cases = [case for case in shipped if choice in case.alternatives]
+    cases = [case for case in shipped if choice in case.alternatives and within_reach(case)]
     report = verify(f"{Path(__file__)}:{adapter}", cases, in_process=True)
     assert cases
     return {(score.verdict, score.profile) for score in report.scores}
@@ -118,7 +128,10 @@ def verdicts(adapter, choice, shipped):
 @pytest.mark.parametrize("choice", CHOICES)
 def test_an_adapter_passes_under_the_choice_that_it_declares(choice, shipped):
     chosen, plain = CHOICES[choice]
-    assert verdicts(chosen, choice, shipped) == {("pass-alt", choice)}
+    found = verdicts(chosen, choice, shipped)
+    if choice.startswith("sophia"):
+        found.discard(("pass", ""))  # where every element is clipped alike, the choice makes no difference
+    assert found == {("pass-alt", choice)}
     assert verdicts(plain, choice, shipped) == {("pass", "")}
 
 

@@ -235,7 +235,7 @@ def test_a_program_that_does_not_start_leaves_nothing(tmp_path, start, word):
         ({"protocol": "refopt-wire/9"}, "speaks 'refopt-wire/9'; this is refopt with 'refopt-wire/1'"),
         ({"capabilities": ["refresh_perod"]}, "Did you mean `refresh_period`"),
         ({"capabilities": []}, "list with entries"),
-        ({"dtypes": ["float16"]}, "'float16', which there is not"),
+        ({"dtypes": ["int8"]}, "'int8', which there is not"),
         ({"profile": ["x"]}, "map strings to strings"),
         ({"name": "x" * 201}, "at most 200 characters"),
         ({"name": 3}, "must be a string"),
@@ -259,11 +259,13 @@ def test_answers_before_a_mishap_are_kept_and_the_rest_is_crash_after_three_rest
 
 # The runner as a process: its memory, its terminal, its exit status.
 
+# The high-water mark of the process itself: ru_maxrss begins with that of the process which started it.
 MEASURED = """
-import resource, sys
+import sys
 from refopt.cli import main
 status = main(sys.argv[1:])
-sys.stderr.write(f"{status} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}\\n")
+(line,) = (line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+sys.stderr.write(f"{status} {int(line.split()[1]) // 1024}\\n")
 """
 ROOM = transport.LINE_LIMIT - 2000
 LARGEST = {
@@ -278,6 +280,9 @@ LARGEST = {
 }
 
 
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="the system keeps no high-water mark there"
+)
 @pytest.mark.parametrize("name", LARGEST)
 def test_the_runner_stays_below_200_mb_whatever_is_sent(name, tmp_path):
     answer = (
@@ -295,7 +300,7 @@ def test_the_runner_stays_below_200_mb_whatever_is_sent(name, tmp_path):
     status, megabytes = map(int, found.stderr.split()[-2:])
     assert status == 1
     assert "0 pass," in found.stdout
-    assert megabytes < 200
+    assert megabytes < 200, megabytes
 
 
 def started(folder, mishap, *options, number=50, **popen):

@@ -28,7 +28,7 @@ def test_every_step_from_what_is_given_passes_on_a_foreign_library(lane, library
     if importlib.util.find_spec(library) is None:
         pytest.skip(f"{library} is not installed: pip install refopt[peers]")
     cases = [case for case in CASES if case.op in STEPS and case.dtype == "float64"]
-    report = verify(f"lanes:{lane}", cases, in_process=True)
+    report = verify(f"lanes:{lane}", cases, deadline=60.0)
     wrong = {s.case.id: f"{s.verdict}: {s.reason}" for s in report.scores if s.verdict != "pass"}
     assert not wrong
     assert len(cases) > 150

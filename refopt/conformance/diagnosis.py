@@ -23,7 +23,6 @@ from refopt.conformance.scoring import Likeness, Reply, Score
 from refopt.conformance.vectors import Case
 
 SECONDS = 30.0  # for a whole run
-ROOM = 1000  # entries that an answer may have beyond what is expected, to be compared with mistakes
 SETTLED = 3  # failures that one mistake explains before it is asked first, and alone where it answers
 
 
@@ -44,8 +43,6 @@ class Diagnosis:
         """Return a score with the mistakes that its answer equals; a pass comes back as it is."""
         if score.verdict != "fail" or reply.status != "ok" or score.first is None:
             return score
-        if not _of_a_size(score.case, reply):
-            return score  # no formula's answer, and perhaps megabytes of it
         if self.left <= 0:
             self.unexamined += 1
             return score
@@ -96,28 +93,6 @@ class Diagnosis:
             if likely is not None:
                 found.append(likely)
         return tuple(found)
-
-
-def _of_a_size(case: Case, reply: Reply) -> bool:
-    """Whether no quantity of an answer has far more entries than the case expects."""
-    most = ROOM + 2 * len(str(case.expect))  # the expectation writes each number out, several times
-    return all(_entries(value, most) <= most for value in reply.out.values())
-
-
-def _entries(value: Any, most: int) -> int:
-    """How many numbers, characters or keys a decoded value has, counted up to a little above `most`."""
-    if isinstance(value, np.ndarray):
-        return int(value.size)
-    if isinstance(value, str):
-        return len(value)
-    if not isinstance(value, (list, Mapping)):
-        return 1
-    total = len(value)
-    for entry in value.values() if isinstance(value, Mapping) else value:
-        if total > most:
-            break
-        total += _entries(entry, most)
-    return total
 
 
 def prepared(case: Case) -> dict[str, Any]:
