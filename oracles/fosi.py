@@ -9,12 +9,14 @@ eigendecompositions and the closed form of Ritz vectors (`krylov`); the times of
 """
 
 from oracles import (
+    fosi_curvature,
     fosi_free,
     fosi_given,
     fosi_long,
     fosi_refusals,
     fosi_scaling,
     fosi_schedule,
+    fosi_sophia,
     fosi_step_cases,
     fosi_step_corners,
 )
@@ -28,12 +30,15 @@ PARTS = (
     fosi_given,
     fosi_free,
     fosi_long,
+    fosi_sophia,
+    fosi_curvature,
     fosi_refusals,
 )
 METHOD = "fosi"
 SOURCES = (
     *(part.__name__.removeprefix("oracles.") for part in PARTS),
-    *("fosi_steps", "fosi_choices", "fosi_split", "fosi_runs", "averages", "recurrence", "rates", "krylov"),
+    *("fosi_steps", "fosi_bases", "fosi_choices", "fosi_split", "fosi_runs", "sophia_method"),
+    *("averages", "recurrence", "rates", "krylov"),
 )
 FLAGS = {
     "FosiRun": "Algorithm 2 as a whole: estimate, two directions, update",
@@ -54,6 +59,10 @@ FLAGS = {
     "ScalingFewPairs": "no scaling for k <= 1",
     "ScalingBase": "no scaling for a base without closed-form rates",
     "ScalingUnconverged": "no scaling on a large residual among the k largest pairs (errata E4)",
+    "HessianDiagonal": "Sophia as the base: the whole Hessian's diagonal, at the base's own iterations",
+    "DiagonalProbes": "that diagonal as u o (H u), a given probe u for each estimate",
+    "SophiaClip": "the base's step is clipped component by component, then projected",
+    "CurvatureBatch": "spectrum and diagonal of another minibatch, gradients of the first",
     "Unconverged": "Ritz pairs that are no eigenpairs: right is what Rayleigh-Ritz gives",
     "Breakdown": "the Krylov space is exhausted early",
     "Cluster": "eigenvalues that lie close together at the edge of what is asked for",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from oracles import fosi_bases
 from oracles.case import Behaviour, Case
 from oracles.first_order_settings import first_state, settings_of
 from oracles.fosi_runs import SETTINGS
@@ -30,6 +31,9 @@ SETTINGS_REFUSED: tuple[tuple[str, dict[str, Any], dict[str, Any], str, str], ..
     ("unknown-multiplicity", {"multiplicity": "all"}, GD, "multiplicity", "no such choice"),
     ("weight-decay", {}, {"optimizer": "adamw", "settings": settings_of("adamw")}, "base",
      "decay inside the base step is projected out in span V (claim K16): it belongs in the loss"),
+    ("sophia-weight-decay", {},
+     {"optimizer": "sophia", "settings": fosi_bases.settings_of("sophia", "float64", weight_decay=0.0625)},
+     "base", "the same of Sophia, which decays beside its clip"),
     ("base-rate", {}, {"optimizer": "gradient_descent", "settings": {"learning_rate": -0.1}}, "learning_rate",
      "the base's own settings are checked too"),
 )
@@ -88,12 +92,19 @@ def _inputs() -> list[Case]:
         {"largest": 3}, problem="quadratic-identity-6", theta=[1.0] * 6, lanczos_start=[1.0, -0.5] * 3
     )
     zero_start = _run({}, lanczos_start=[0.0] * 4)
+    other = _run({}, curvature_problem="softmax-8x3x3")
+    sophia = {"optimizer": "sophia", "settings": fosi_bases.settings_of("sophia", "float64")}
+    start = {"iteration": 0, "newton_velocity": [0.0] * 4, "base": fosi_bases.first_state("sophia", 4)}
+    without = _step(GRADIENT, base=sophia, state=start)
     nan_theta = _run({}, theta=[float("nan"), *THETA[1:]])
     # fmt: off
     rows: tuple[tuple[str, str, dict[str, Any], str, str | None, str], ...] = (
         ("fosi_step", "nan-gradient", _step(nan), "error", None, "NaN in one component would reach all of V"),
         ("fosi_step", "infinite-gradient", _step(infinite), "error", None, "inf - inf in g - V V'g"),
         ("fosi_step", "zero-gradient", _step([0.0] * 4), "unchanged", None, "nothing to do"),
+        ("fosi_step", "sophia-without-diagonal", without, "error", "diagonal",
+         "t = 0 is an iteration in which Sophia takes an estimate in"),
+        ("fosi_run", "other-curvature", other, "error", None, "an estimate of another number of parameters"),
         ("fosi_run", "nan-theta", nan_theta, "error", None, "refused before the first estimate"),
         ("fosi_run", "zero-start", zero_start, "error", "lanczos_start", "no Krylov space"),
         ("fosi_run", "no-curvature", flat, "finite", None,

@@ -7,9 +7,10 @@ from mpmath import mpf
 
 from oracles import recurrence
 from oracles.case import Case, Check, Close, Exact, Quantities, Rule
-from oracles.first_order_settings import CITATIONS, TERMS, moved, settings_of
+from oracles.first_order_settings import moved
+from oracles.fosi_bases import CITATIONS, TERMS, estimated, settings_of, takes_diagonal, written_out
 from oracles.fosi_split import Split, Sums, default_epsilon, estimate, literal, refreshes
-from oracles.precision import Matrix, Number, add, largest
+from oracles.precision import Matrix, Number, add, largest, matvec, norm
 from oracles.problems import Problem, load
 
 SETTINGS: dict[str, Any] = {
@@ -36,9 +37,22 @@ def _prepared(inputs: Mapping[str, Any]) -> tuple[Problem, dict[str, Any], str, 
     return inputs["problem"], settings, inputs["base"]["optimizer"], inputs["base"]["settings"]
 
 
+def _curvature(inputs: Mapping[str, Any]) -> Problem:
+    """Return the loss whose Hessian the estimates use: another minibatch's where one is given."""
+    return inputs.get("curvature_problem", inputs["problem"])
+
+
 def _estimate(inputs: Mapping[str, Any], theta: Any) -> Split:
-    problem, settings, base, _ = _prepared(inputs)
-    return estimate(problem, theta, inputs["lanczos_start"], settings, base)
+    _, settings, base, _ = _prepared(inputs)
+    return estimate(_curvature(inputs), theta, inputs["lanczos_start"], settings, base)
+
+
+def _diagonal(inputs: Mapping[str, Any], theta: Any, t: int, way: Any) -> Any:
+    """Return what the base takes in at iteration t, computed in a way; None where it takes nothing."""
+    _, _, base, settings = _prepared(inputs)
+    if not takes_diagonal(base, settings, t):
+        return None
+    return way(settings, _curvature(inputs), theta, inputs.get("probes"), t)
 
 
 def _walk(inputs: Mapping[str, Any], steps: int, given: Matrix | None) -> Quantities:
@@ -52,7 +66,8 @@ def _walk(inputs: Mapping[str, Any], steps: int, given: Matrix | None) -> Quanti
             splits[t] = _estimate(inputs, thetas[t])
             sums.divide(splits[t])
         gradients.append(problem.gradient(thetas[t]))
-        taken.append(sums.push(gradients[-1], thetas[t]))
+        diagonal = _diagonal(inputs, thetas[t], t, estimated)
+        taken.append(sums.push(gradients[-1], thetas[t], diagonal))
         if given is None:
             thetas.append(add(thetas[t], taken[-1].total))
     return {
@@ -84,7 +99,10 @@ def _loop(inputs: Mapping[str, Any], outputs: Quantities, thetas: Matrix) -> lis
     _, settings, base, base_settings = _prepared(inputs)
     run = {"settings": settings, "base": base, "base_settings": base_settings}
     gradients = outputs["_gradients"]
-    return literal(gradients, thetas[: len(gradients)], outputs["_splits"], run)
+    points = thetas[: len(gradients)]
+    found = {t: _diagonal(inputs, theta, t, written_out) for t, theta in enumerate(points)}
+    diagonals = {t: diagonal for t, diagonal in found.items() if diagonal is not None}
+    return literal(gradients, points, outputs["_splits"], diagonals, run)
 
 
 def _directions_defect(inputs: dict[str, Any], outputs: Quantities) -> Number:
@@ -100,6 +118,16 @@ def _run_defect(inputs: dict[str, Any], outputs: Quantities) -> Number:
     for d1, d2 in _loop(inputs, outputs, outputs["thetas"]):
         thetas.append(add(add(thetas[-1], d1), d2))
     return recurrence.defect(thetas, outputs["thetas"])
+
+
+def _pairs_defect(inputs: dict[str, Any], outputs: Quantities) -> Number:
+    """Put complete pairs into H v = lambda v, H that of the loss which the estimates are to use."""
+    thetas, worst = (outputs if "thetas" in outputs else inputs)["thetas"], mpf(0)
+    for t, split in outputs["_splits"].items():
+        H = _curvature(inputs).hessian(thetas[t])
+        for value, v in zip(split.values, split.vectors, strict=True):
+            worst = max(worst, norm(add(matvec(H, v), v, -value)) / norm(H))
+    return worst
 
 
 def _largest_of(name: str) -> Any:
@@ -137,32 +165,43 @@ def _rules(op: str, terms: int) -> dict[str, Rule]:
 def trajectory_case(
     op: str, what: str, problem: str, base: str, comment: str, flags: tuple[str, ...], *,
     settings: Mapping[str, Any], rates: Mapping[str, Any], start: Any, steps: int = 0,
-    moving: tuple[str, ...] | None = None, dtype: str = "float64",
+    moving: tuple[str, ...] | None = None, dtype: str = "float64", curvature: str | None = None,
+    probes: Any = None,
 ) -> Case:  # fmt: skip
-    """Build a case of `fosi_directions` (start: the points) or `fosi_run` (start: the first point)."""
+    """Build a case of `fosi_directions` (start: the points) or `fosi_run` (start: the first point).
+
+    `curvature` is the problem whose Hessian the estimates use, if another; its pairs must be complete.
+    `probes` has a row for each diagonal that the base takes in; without it the diagonal is exact.
+    """
     chosen = load(problem)
-    no_decay = {"weight_decay": 0.0} if base == "adamw" else {}
+    given = {"curvature_problem": curvature, "probes": probes}
+    optional = {name: value for name, value in given.items() if value is not None}
+    problems = problem if curvature is None else f"{problem}, estimates of {curvature}"
     inputs: dict[str, Any] = {
         "problem": problem,
         "settings": {**SETTINGS, **settings},
-        "base": {"optimizer": base, "settings": settings_of(base, dtype, **no_decay, **rates)},
+        "base": {"optimizer": base, "settings": settings_of(base, dtype, **rates)},
         **({"theta": start} if op == "fosi_run" else {"thetas": start}),
         "lanczos_start": chosen.lanczos_start,
         **({"steps": steps} if op == "fosi_run" else {}),
+        **optional,
     }
     run = op == "fosi_run"
+    checks = [Check("Algorithm 2's loop", _run_defect if run else _directions_defect, mpf(10) ** -35)]
+    if curvature is not None:
+        checks.append(Check("H v = lambda v with the other loss", _pairs_defect))
     return Case(
         id=f"fosi.{op}.L4.{what}",
         op=op,
         level="L4",
         group=f"{op}-{chosen.family}",
-        source=f"FOSI paper, Algorithm 2; {CITATIONS[base]}; problem {problem}",
+        source=f"FOSI paper, Algorithm 2; {CITATIONS[base]}; problem {problems}",
         comment=comment,
         flags=flags,
         dtype=dtype,
         inputs=inputs,
         compute=compute_run if run else compute_directions,
         rules=_rules(op, max(6 * min(chosen.n, 20), TERMS[base])),
-        perturb=moving or moved(inputs),
-        checks=[Check("Algorithm 2's loop", _run_defect if run else _directions_defect, mpf(10) ** -35)],
+        perturb=moving or (*moved(inputs), *(name for name in ("curvature_problem",) if name in inputs)),
+        checks=checks,
     )

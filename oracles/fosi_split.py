@@ -13,8 +13,9 @@ from typing import Any
 
 from mpmath import mp, mpf
 
-from oracles import krylov, recurrence
-from oracles.averages import DECAY, MEMORY, decayed, direction, fresh, memories
+from oracles import krylov
+from oracles.averages import decayed
+from oracles.fosi_bases import DECAY, MEMORY, advance, direction, fresh, memories
 from oracles.fosi_scaling import rate_scaling
 from oracles.fosi_schedule import times
 from oracles.precision import Matrix, Number, Vector, add, combine, dot, norm, subtract
@@ -133,6 +134,7 @@ class Stretch:
     base: dict[str, Any]
     inside: Matrix = field(default_factory=list)
     outside: Matrix = field(default_factory=list)
+    diagonals: Matrix = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ class Sums:
         velocity = (
             s.newton_velocity if kind == "none" else decayed(s.newton_velocity, s.inside, decay, weight)
         )
-        return velocity, memories(self.base, self.base_settings, s.base, s.outside)
+        return velocity, memories(self.base, self.base_settings, s.base, s.outside, s.diagonals)
 
     def divide(self, split: Split) -> None:
         """Take over a new split; with momentum on the Newton part the total memory is divided anew."""
@@ -175,9 +177,11 @@ class Sums:
             state = {**state, name: split.outside(total)} if name else state
         self.stretch = Stretch(split, velocity, state)
 
-    def push(self, gradient: Vector, theta: Vector) -> Step:
-        """Return the step for the next gradient."""
+    def push(self, gradient: Vector, theta: Vector, diagonal: Vector | None = None) -> Step:
+        """Return the step for the next gradient, and the estimate of the diagonal where there is one."""
         s = self.stretch
+        if diagonal is not None:
+            s.diagonals.append(diagonal)
         g1, g2 = s.split.inside(gradient), s.split.outside(gradient)
         s.inside.append(g1)
         s.outside.append(g2)
@@ -197,8 +201,9 @@ def refreshes(settings: Mapping[str, Any], steps: int) -> list[int]:
 
 
 def literal(
-    gradients: Sequence[Vector], thetas: Sequence[Vector], splits: Mapping[int, Split], run: Mapping[str, Any]
-) -> list[tuple[Vector, Vector]]:
+    gradients: Sequence[Vector], thetas: Sequence[Vector], splits: Mapping[int, Split],
+    diagonals: Mapping[int, Vector], run: Mapping[str, Any],
+) -> list[tuple[Vector, Vector]]:  # fmt: skip
     """Return d1, d2 of each step by Algorithm 2's loop with x - V V'x, for the same gradients and splits."""
     settings, base, base_settings = run["settings"], run["base"], run["base_settings"]
     kind, decay, weight = filter_of(settings, base, base_settings)
@@ -216,6 +221,6 @@ def literal(
         g1 = split.inside(g)
         v = [decay * a + weight * b for a, b in zip(v, g1, strict=True)] if kind != "none" else v
         d1 = split.newton(settings["alpha"], filtered(kind, decay, g1, v))
-        d_b, state = recurrence.advance(base, base_settings, state, subtract(g, g1), theta)
+        d_b, state = advance(base, base_settings, state, subtract(g, g1), theta, diagonals.get(t))
         out.append((d1, [split.scaling * x for x in subtract(d_b, split.inside(d_b))]))
     return out

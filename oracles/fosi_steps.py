@@ -15,9 +15,19 @@ from typing import Any
 
 from mpmath import mpf
 
-from oracles.averages import decayed, direction, fresh, memories
+from oracles.averages import decayed
 from oracles.case import Array, Case, Check, Close, Exact, Quantities, Rule
-from oracles.first_order_settings import CITATIONS, TERMS, first_state, settings_of
+from oracles.fosi_bases import (
+    CITATIONS,
+    SOPHIA,
+    TERMS,
+    advance,
+    direction,
+    first_state,
+    fresh,
+    memories,
+    settings_of,
+)
 from oracles.fosi_choices import alternatives
 from oracles.fosi_scaling import rate_scaling
 from oracles.fosi_split import complement_of, curvature_inverse, default_epsilon, filter_of, filtered
@@ -26,6 +36,7 @@ from oracles.precision import (
     Number,
     Vector,
     add,
+    combine,
     dot,
     matmul,
     matvec,
@@ -34,6 +45,7 @@ from oracles.precision import (
     times,
     transpose,
 )
+from oracles.recurrence import defect
 
 SETTINGS: dict[str, Any] = {
     "alpha": 1.0,
@@ -84,7 +96,8 @@ def compute(dtype: str, inputs: dict[str, Any], inverse: Inverse = curvature_inv
     if kind != "none":
         velocity = decayed(velocity, [g1], decay, weight)
     g1_filtered = filtered(kind, decay, g1, velocity)
-    after = memories(base, base_settings, state["base"], [g2])
+    estimates = [inputs["diagonal"]] if "diagonal" in inputs else []
+    after = memories(base, base_settings, state["base"], [g2], estimates)
     d_b = direction(base, base_settings, after, g2, theta)
     d1 = times(mpf(-1), matvec(newton, g1_filtered))
     d2 = times(scaling, matvec(outside, d_b))
@@ -134,6 +147,33 @@ def lemma_defect(dtype: str, inputs: dict[str, Any], outputs: Quantities) -> Num
     for v, factor in zip(rows, u, strict=True):
         step = add(step, v, inputs["settings"]["alpha"] * factor * dot(v, g))
     return norm(add(subtract(outputs["theta_next"], inputs["theta"]), step)) / norm(step)
+
+
+def loop_defect(dtype: str, inputs: dict[str, Any], outputs: Quantities) -> Number:
+    """Compare d1, d2 and the base's memories with Algorithm 2 as written: x - V (V'x), Algorithm 3 inside."""
+    vectors, u, scaling = _pairs(inputs, dtype)
+    base, base_settings, state = inputs["base"]["optimizer"], inputs["base"]["settings"], inputs["state"]
+    g, settings = inputs["gradient"], inputs["settings"]
+    rows = transpose(vectors) if u else []
+
+    def along(coefficients: Vector) -> Vector:
+        return combine(rows, coefficients) if rows else [mpf(0)] * len(g)
+
+    def inside(x: Vector) -> Vector:
+        return along([dot(v, x) for v in rows])
+
+    kind, decay, weight = filter_of(settings, base, base_settings)
+    g1, velocity = inside(g), state["newton_velocity"]
+    if kind != "none":
+        velocity = [decay * a + weight * b for a, b in zip(velocity, g1, strict=True)]
+    c = [dot(v, filtered(kind, decay, g1, velocity)) for v in rows]
+    d1 = along([-settings["alpha"] * a * b for a, b in zip(u, c, strict=True)])
+    g2 = subtract(g, g1)
+    d_b, after = advance(base, base_settings, state["base"], g2, inputs["theta"], inputs.get("diagonal"))
+    d2 = times(scaling, subtract(d_b, inside(d_b)))
+    pairs = [(d1, outputs["newton_direction"]), (d2, outputs["base_direction"])]
+    pairs += [(after[name], outputs[f"state.base.{name}"]) for name in after if name != "iteration"]
+    return max(defect(a, b) for a, b in pairs)
 
 
 def _rules(base: str, n: int, zero: frozenset[str], noise: bool) -> dict[str, Rule]:
@@ -198,25 +238,30 @@ def step_case(
     what: str, base: str, comment: str, flags: tuple[str, ...], *, spectrum: Mapping[str, Any],
     gradient: list[float], theta: list[float], settings: Mapping[str, Any], rates: Mapping[str, Any],
     state: Mapping[str, Any] | None = None, iteration: int = 0, dtype: str = "float64", noise: bool = False,
+    diagonal: list[float] | None = None,
 ) -> Case:  # fmt: skip
-    """Build a case; `state` holds newton_velocity and base where not zero, `noise` says that g2 is."""
+    """Build a case; `state` holds newton_velocity and base where not zero, `noise` says that g2 is.
+
+    `diagonal` is the estimate that the base takes in, if it takes one in at this iteration.
+    """
     n = len(theta)
-    no_decay = {"weight_decay": 0.0} if base == "adamw" else {}
     ends = {"largest": spectrum["num_largest"], "smallest": spectrum["num_smallest"]}
     before = {"newton_velocity": [0.0] * n, "base": first_state(base, n), **(state or {})}
     inputs: dict[str, Any] = {
         "settings": {**ends, **SETTINGS, **settings},
-        "base": {"optimizer": base, "settings": settings_of(base, dtype, **no_decay, **rates)},
+        "base": {"optimizer": base, "settings": settings_of(base, dtype, **rates)},
         "theta": theta,
         "gradient": gradient,
         "spectrum": dict(spectrum),
         "state": {"iteration": iteration, **before},
+        **({} if diagonal is None else {"diagonal": diagonal}),
     }
     chosen = compute_noise if noise else compute
     memoryless = not state and not noise and inputs["settings"]["newton_momentum"] == "none" and any(gradient)
     bound = mpf(10) ** (-13 if dtype == "float64" else -5)
     rules = _rules(base, n, frozenset(), noise)
     lemma = Check("Lemma 1, for V orthonormal to rounding", partial(lemma_defect, dtype), bound)
+    loop = Check("Algorithms 2 and 3 as written", partial(loop_defect, dtype), mpf(10) ** -35)
     return Case(
         id=f"fosi.fosi_step.L3.{what}",
         op="fosi_step",
@@ -229,8 +274,8 @@ def step_case(
         inputs=inputs,
         compute=partial(chosen, dtype),
         rules=rules,
-        perturb=("theta", "gradient", "spectrum", "state"),
-        checks=[lemma] if memoryless else (),
+        perturb=("theta", "gradient", "spectrum", "state", *(["diagonal"] if diagonal is not None else [])),
+        checks=[*([lemma] if memoryless else []), *([loop] if base == SOPHIA else [])],
         alternatives={} if noise else alternatives(inputs, partial(compute, dtype), rules),
     )
 

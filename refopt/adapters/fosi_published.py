@@ -20,6 +20,8 @@ How it is driven, the same for both forms:
 5. The filter on g1 is the one of `fosi_sgd`, `fosi_momentum`, `fosi_nesterov` or `fosi_adam`;
    `learning_rate_clip` is 1 where there is to be no scaling.
 6. That it estimates is read from what it prints.
+7. It takes gradients from its caller and makes its estimates from a batch of its own, as cases with another
+   loss for them do.
 """
 
 import contextlib
@@ -180,7 +182,7 @@ class FosiPublished(Adapter):
         method.step(at, at)
         return {"scaling": float(method.scaling)}
 
-    def fosi_step(self, settings, base, theta, gradient, spectrum, state):
+    def fosi_step(self, settings, base, theta, gradient, spectrum, state, diagonal=None):
         """`update` from a given state, with the spectrum in the place of an estimate."""
         self._has(base, **settings)
         given = spectrum if np.size(spectrum["eigenvalues"]) else None
@@ -197,9 +199,11 @@ class FosiPublished(Adapter):
             "state": {"newton_velocity": whole.velocity, "base": whole.base_state},
         }
 
-    def fosi_directions(self, problem, settings, base, thetas, lanczos_start):
+    def fosi_directions(
+        self, problem, settings, base, thetas, lanczos_start, curvature_problem=None, probes=None
+    ):
         """Two methods along the given points, one for each direction."""
-        request = self._request(problem, settings, base, thetas[0], lanczos_start)
+        request = self._request(curvature_problem or problem, settings, base, thetas[0], lanczos_start)
         newton, rest = (self.method(part) for part in _parts(request))
         d1, d2, scaling, refreshed = [], [], [], []
         for t, theta in enumerate(thetas):
@@ -215,9 +219,12 @@ class FosiPublished(Adapter):
             "refreshed": refreshed,
         }
 
-    def fosi_run(self, problem, settings, base, theta, lanczos_start, steps):
+    def fosi_run(
+        self, problem, settings, base, theta, lanczos_start, steps, curvature_problem=None, probes=None
+    ):
         """`update` with refopt's gradients; its own Hessian products."""
-        method = self.method(self._request(problem, settings, base, theta, lanczos_start))
+        request = self._request(curvature_problem or problem, settings, base, theta, lanczos_start)
+        method = self.method(request)
         thetas, scaling, refreshed = [theta], [], []
         for t in range(steps):
             thetas.append(thetas[-1] + method.step(problem.gradient(thetas[-1]), thetas[-1]))
@@ -250,6 +257,8 @@ class FosiPublished(Adapter):
         newton_momentum: str = "none",
         **_: Any,
     ) -> None:
+        if base["optimizer"] == "sophia":
+            self.skip("the bases tried with the package take in no Hessian diagonal")
         if scaling not in ("ratio", "none"):
             self.skip("the package has one scaling, the ratio")
         if multiplicity != "krylov":

@@ -9,7 +9,7 @@ import numpy as np
 
 import refopt
 from refopt.adapters.naming import make, make_fosi
-from refopt.adapters.reference_amos import AmosReference
+from refopt.adapters.reference_amos import AmosReference, Given, Probed
 from refopt.adapters.reference_elmo import ElmoReference
 from refopt.adapters.reference_grouped import GroupedReference
 from refopt.arrays import backend as backend_namespace
@@ -167,7 +167,7 @@ class Reference(GroupedReference, AmosReference, ElmoReference):
         step = method.step(self._derivatives(problem), theta, method.init(theta))
         return _host(direction=step.direction, theta_next=step.theta_next)
 
-    def fosi_step(self, settings, base, theta, gradient, spectrum, state):
+    def fosi_step(self, settings, base, theta, gradient, spectrum, state, diagonal=None):
         """Algorithm 2's UpdateStep; a warm-up beyond the iteration keeps the given spectrum in place."""
         theta, g = self._vector("theta", theta), self._vector("gradient", gradient)
         method = make_fosi(settings, base)
@@ -179,7 +179,10 @@ class Reference(GroupedReference, AmosReference, ElmoReference):
         before = self._state(started, state)
         method = dataclasses.replace(method, warmup=before.iteration + 1)
         f = Derivatives.from_callables(lambda x: self._xp.sum(x) * 0.0, lambda x: g)
-        step = method.step(f, theta, before)
+        curvature = None if diagonal is None else Given(self._vector("diagonal", diagonal, theta.shape[0]))
+        if curvature is None and method.refreshes_at(before.iteration):
+            raise ValueError("`diagonal` is missing; this iteration's base takes an estimate in")
+        step = method.step(f, theta, before, curvature=curvature)
         named = {
             name: getattr(step, name)
             for name in step._fields
@@ -188,12 +191,15 @@ class Reference(GroupedReference, AmosReference, ElmoReference):
         after = {"newton_velocity": step.state.newton_velocity, "base": step.state.base._asdict()}
         return _host(**named, scaling=step.scaling, theta_next=step.theta_next, state=after)
 
-    def fosi_directions(self, problem, settings, base, thetas, lanczos_start):
+    def fosi_directions(
+        self, problem, settings, base, thetas, lanczos_start, curvature_problem=None, probes=None
+    ):
         """FOSI's two directions along given points."""
         method, f = make_fosi(settings, base), self._derivatives(problem)
+        curvature = self._curvature(problem, curvature_problem, probes)
         state, steps = method.init(self._array(thetas[0]), lanczos_start=self._array(lanczos_start)), []
         for theta in thetas:
-            steps.append(method.step(f, self._array(theta), state))
+            steps.append(method.step(f, self._array(theta), state, curvature=curvature))
             state = steps[-1].state
         return {
             "newton_direction": np.stack([to_host(step.newton_direction) for step in steps]),
@@ -201,17 +207,29 @@ class Reference(GroupedReference, AmosReference, ElmoReference):
             **_refreshes(steps),
         }
 
-    def fosi_run(self, problem, settings, base, theta, lanczos_start, steps):
+    def fosi_run(
+        self, problem, settings, base, theta, lanczos_start, steps, curvature_problem=None, probes=None
+    ):
         """A free run of FOSI."""
         method, theta = make_fosi(settings, base), self._array(theta)
         state = method.init(theta, lanczos_start=self._array(lanczos_start))
-        answer, taken = self._run(problem, method, theta, state, steps)
+        curvature = self._curvature(problem, curvature_problem, probes)
+        answer, taken = self._run(problem, method, theta, state, steps, curvature=curvature)
         return {**answer, **_refreshes(taken)}
 
-    def _run(self, problem: Any, method: Any, theta: Any, state: Any, steps: int) -> tuple[dict, list]:
+    def _curvature(self, problem: Any, other: Any, probes: Any) -> Any:
+        # What FOSI's estimates are made from; None is the loss itself.
+        f = None if other is None else self._derivatives(other)
+        if probes is None:
+            return f
+        return Probed(self._derivatives(problem) if f is None else f, self._array(probes))
+
+    def _run(
+        self, problem: Any, method: Any, theta: Any, state: Any, steps: int, **options: Any
+    ) -> tuple[dict, list]:
         f, taken = self._derivatives(problem), []
         for _ in range(steps):
-            taken.append(method.step(f, theta, state))
+            taken.append(method.step(f, theta, state, **options))
             theta, state = taken[-1].theta_next, taken[-1].state
         thetas = [*(to_host(step.theta) for step in taken), to_host(theta)]
         values = [*(to_host(step.value) for step in taken), to_host(f.value(theta))]

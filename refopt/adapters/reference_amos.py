@@ -20,7 +20,7 @@ from refopt.sophia import SophiaState
 ESTIMATORS = ("exact", "hutchinson")
 
 
-class _Given(NamedTuple):
+class Given(NamedTuple):
     """An estimate of the diagonal that was made elsewhere."""
 
     estimate: Any
@@ -30,7 +30,7 @@ class _Given(NamedTuple):
         return self.estimate
 
 
-class _Probed:
+class Probed:
     """Hutchinson's estimates of a run, the next probe for each."""
 
     def __init__(self, f: Any, probes: Any):
@@ -79,7 +79,7 @@ class AmosReference(Adapter):
             raise ValueError("`diagonal` is missing; this iteration takes an estimate in")
         estimate = None if diagonal is None else self._vector("diagonal", diagonal, theta.shape[0])
         f = Derivatives.from_callables(lambda x: self._xp.sum(x) * 0.0, lambda x: g)
-        step = method.step(f, theta, before, curvature=_Given(estimate))
+        step = method.step(f, theta, before, curvature=Given(estimate))
         return {
             "clipped": to_host(step.clipped).tolist(),
             "direction": to_host(step.direction),
@@ -124,7 +124,7 @@ class AmosReference(Adapter):
         f = Derivatives.from_callables(lambda x: self._xp.sum(x) * 0.0, lambda x: x * 0.0)
         state, found = method.init(self._array(points[0])), []
         for theta, diagonal in zip(points, curvatures, strict=True):
-            step = method.step(f, self._array(theta), state, curvature=_Given(self._array(diagonal)))
+            step = method.step(f, self._array(theta), state, curvature=Given(self._array(diagonal)))
             state = step.state
             found.append(to_host(_estimates(method, step)))
         return {"lipschitz": np.stack(found)}
@@ -148,7 +148,7 @@ class AmosReference(Adapter):
         f, theta, taken = self._derivatives(problem), self._vector("theta", theta), []
         start = next((spec["lanczos_start"] for spec in (first, second) if "lanczos_start" in spec), None)
         state = method.init(theta, lanczos_start=None if start is None else self._array(start))
-        curvature = None if probes is None else _Probed(f, self._array(probes))
+        curvature = None if probes is None else Probed(f, self._array(probes))
         for _ in range(steps):
             taken.append(method.step(f, theta, state, curvature=curvature))
             theta, state = taken[-1].theta_next, taken[-1].state

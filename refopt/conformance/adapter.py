@@ -158,6 +158,7 @@ class Adapter(GroupedOperations, AmosOperations, ElmoOperations):
         gradient: np.ndarray,
         spectrum: Mapping[str, Any],
         state: State,
+        diagonal: np.ndarray | None = None,
     ) -> Answer:
         """Take one FOSI step (Algorithm 2, UpdateStep) from a given state and spectrum.
 
@@ -169,6 +170,8 @@ class Adapter(GroupedOperations, AmosOperations, ElmoOperations):
             spectrum: "eigenvalues" (k+l,), "eigenvectors" (n, k+l), "residuals", "num_largest",
                 "num_smallest".
             state: "iteration", "newton_velocity" (n,), "base": the base's state.
+            diagonal: an estimate of the whole Hessian's diagonal (n,), for a base that takes one in at this
+                iteration (Sophia); left out in other cases.
 
         Returns:
             `newton_direction` (d1), `base_direction` (d2), `theta_next` (n,), "state.newton_velocity",
@@ -184,10 +187,24 @@ class Adapter(GroupedOperations, AmosOperations, ElmoOperations):
         base: Mapping[str, Any],
         thetas: np.ndarray,
         lanczos_start: np.ndarray,
+        curvature_problem: GivenProblem | None = None,
+        probes: np.ndarray | None = None,
     ) -> Answer:
         """Return `newton_direction` and `base_direction` (T, n) along given points (T, n).
 
-        Optionally `scaling` (T,) and `refreshed`, the list of iterations with an estimate.
+        Args:
+            problem: the loss of the gradients.
+            settings: fields of `refopt.Fosi` that differ from its defaults.
+            base: {"optimizer": name, "settings": {...}}.
+            thetas: the points (T, n).
+            lanczos_start: start vector of every estimate of the spectrum (n,).
+            curvature_problem: the loss of the estimates, another minibatch; None is `problem`.
+            probes: for a base that takes in the Hessian's diagonal (Sophia, at its own iterations, from 0 on)
+                a probe u of u o (H u) for each, one after another, (r, n); None is the exact diagonal.
+
+        Returns:
+            Both; optionally `scaling` (T,) and `refreshed`, the list of iterations with an estimate of the
+            spectrum.
         """
         raise NotImplementedError
 
@@ -199,10 +216,13 @@ class Adapter(GroupedOperations, AmosOperations, ElmoOperations):
         theta: np.ndarray,
         lanczos_start: np.ndarray,
         steps: int,
+        curvature_problem: GivenProblem | None = None,
+        probes: np.ndarray | None = None,
     ) -> Answer:
         """Run FOSI freely: `thetas` (steps+1, n) with the start.
 
-        Optionally `values` (steps+1,), `scaling` (steps,), `refreshed`, the iterations with an estimate.
+        Optionally `values` (steps+1,), `scaling` (steps,), `refreshed`, the iterations with an estimate of
+        the spectrum. `curvature_problem` and `probes` as in `fosi_directions`.
         """
         raise NotImplementedError
 

@@ -100,8 +100,25 @@ def expected(case: Case, out: Mapping[str, Any]) -> Count | None:
             return None
         pairs = settings.get("largest", 0) + settings.get("smallest", 0)
         steps = settings.get("steps") or _heuristic(_n(case), pairs)
-        return _count(case, steps if settings.get("multiplicity") != "full" else _n(case), len(refreshed))
+        m = steps if settings.get("multiplicity") != "full" else _n(case)
+        return _with_diagonals(case, _count(case, m, len(refreshed)))
     return None
+
+
+def _with_diagonals(case: Case, count: Count) -> Count:
+    """The products for the diagonals that a base takes in (Sophia) added: n each, or one with a probe."""
+    base = case.inputs["base"]
+    if base["optimizer"] != "sophia":
+        return count
+    taken = -(-_steps(case) // base["settings"].get("refresh_every", 10))
+    each = _n(case) if case.inputs.get("probes") is None else 1
+    reason = f"{count.reason}, {each} products in each of {taken} diagonals"
+    return Count(count.least + taken * each, count.most + taken * each, reason)
+
+
+def _steps(case: Case) -> int:
+    given = case.inputs
+    return int(given["steps"] if "steps" in given else given["thetas"]["shape"][0])
 
 
 def _count(case: Case, steps: int, estimates: int) -> Count:

@@ -97,12 +97,14 @@ base_run | problem optimizer settings theta steps | thetas
     | values | a free first-order run
 comparator_step | problem optimizer settings theta | theta_next
     | direction | one Newton-type step
-fosi_step | settings base theta gradient spectrum state | newton_direction base_direction theta_next state.*
+fosi_step | settings base theta gradient spectrum state diagonal?
+    | newton_direction base_direction theta_next state.*
     | gradient_in gradient_out newton_gradient base_direction_raw scaling
     | one FOSI step from a given state and spectrum
-fosi_directions | problem settings base thetas lanczos_start | newton_direction base_direction
+fosi_directions | problem settings base thetas lanczos_start curvature_problem? probes?
+    | newton_direction base_direction
     | scaling refreshed | FOSI directions along given points, with its own spectrum estimates
-fosi_run | problem settings base theta lanczos_start steps | thetas
+fosi_run | problem settings base theta lanczos_start steps curvature_problem? probes? | thetas
     | values scaling refreshed | a free FOSI run
 summary | problem theta direction groups | g_bar H_bar third_diagonal
     | | tensors of order 1 and 2 and the diagonal of order 3 by groups of parameters

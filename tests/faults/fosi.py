@@ -9,6 +9,9 @@ TIMES = ("refresh_times", "fosi_directions", "fosi_run")
 D2 = "d2 = scaling * (d_b - xp.matmul(V, xp.matmul(V.T, d_b)))"
 INVERSE = "[1.0 / max(size, floor) for size in magnitudes]"
 SINCE = "since = iteration - self.warmup"
+DUE = 'return hasattr(self.base, "with_diagonal") and self.base.refreshes_at(iteration)'
+TAKEN = "base = self.base.with_diagonal(state.base, diagonal_of(source, theta))"
+LINE_NINE = "d_b, base = self.base.direction(g2, theta, base)"
 FILTER = """v = b * v + (1.0 - b) * g if kind == "ema" else b * v + g
     return v, g + b * v if kind == "nesterov" else v"""
 
@@ -144,6 +147,97 @@ FOSI_FAULTS = (
                 "fosi",
                 "state = FosiState(t + 1, spectrum, u, clamped, scaling, v, base, start)",
                 "state = state._replace(iteration=t + 1, newton_velocity=v, base=base)",
+            ),
+        ),
+    ),
+    Fault(
+        "fosi-base-without-its-diagonal",
+        "Sophia as the base is never handed a diagonal.",
+        "state",
+        "a base that takes in diagonals",
+        STEP,
+        (change("fosi", DUE, "return False"),),
+    ),
+    Fault(
+        "fosi-base-diagonal-with-the-spectrum",
+        "The base takes in a diagonal at its own iterations only where the spectrum is estimated too.",
+        "schedule",
+        "a diagonal between two spectra",
+        RUNS,
+        (change("fosi", DUE, f"{DUE} and self.estimates_at(iteration)"),),
+    ),
+    Fault(
+        "fosi-base-diagonal-in-every-step",
+        "The base takes in a diagonal in every step.",
+        "schedule",
+        "refresh_every of the base above 1",
+        RUNS,
+        (change("fosi", DUE, 'return hasattr(self.base, "with_diagonal")'),),
+    ),
+    Fault(
+        "fosi-base-diagonal-without-the-known-part",
+        "The base takes in the diagonal of H - V diag(lambda) V', the part of H that is left to it.",
+        "formula",
+        "a base that takes in diagonals, k + l > 0",
+        STEP,
+        (
+            change(
+                "fosi",
+                TAKEN,
+                "known = state.spectrum.eigenvectors**2 @ namespace(theta).astype(\n"
+                "                state.spectrum.eigenvalues, theta.dtype)\n"
+                "            base = self.base.with_diagonal(state.base, diagonal_of(source, theta) - known)",
+            ),
+        ),
+    ),
+    Fault(
+        "fosi-base-diagonal-after-the-step",
+        "The base uses a diagonal from the next step on.",
+        "order",
+        "a base that takes in diagonals",
+        STEP,
+        (
+            change("fosi", "if self._diagonal_at(state", "old = state\n        if self._diagonal_at(state"),
+            change(
+                "fosi",
+                LINE_NINE,
+                f"{LINE_NINE}\n        d_b = self.base.direction(g2, theta, old.base).direction",
+            ),
+        ),
+    ),
+    Fault(
+        "fosi-spectrum-of-the-own-batch",
+        "The spectrum is that of the loss, although another one is given for the estimates.",
+        "index",
+        "a curvature_problem",
+        RUNS,
+        (
+            change(
+                "fosi",
+                "if curvature is None:\n        return f.linearize",
+                "if True:\n        return f.linearize",
+            ),
+        ),
+    ),
+    Fault(
+        "fosi-diagonal-of-the-own-batch",
+        "The base's diagonal is that of the loss, although another one is given for the estimates.",
+        "index",
+        "a curvature_problem, a base that takes in diagonals",
+        RUNS,
+        (change("fosi", "(f if curvature is None else curvature, theta, state", "(f, theta, state"),),
+    ),
+    Fault(
+        "fosi-gradient-of-the-other-batch",
+        "In a step with an estimate the gradient too is that of the loss for the estimates.",
+        "index",
+        "a curvature_problem",
+        RUNS,
+        (
+            change(
+                "fosi",
+                "return *f.value_and_gradient(theta), cur",
+                "return *curvature.linearize(theta)[:2], cur",
             ),
         ),
     ),

@@ -65,6 +65,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "fosi-d2-not-projected": ("fosi-projection-missing",),
     "fosi-scaling-on-the-projection-only": ("fosi-scaling-before-the-projection",),
     "fosi-estimates-after-the-step": ("fosi-stale-eigenvectors",),
+    "fosi-spectrum-of-the-own-batch": ("fosi-estimates-of-the-own-batch",),
     "objective-decay-not-halved": ("decay-not-halved",),
     "objective-decay-missing": ("decay-missing",),
     "objective-logistic-sum": ("logistic-sum",),

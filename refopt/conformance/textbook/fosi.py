@@ -5,19 +5,19 @@ from typing import Any
 
 import numpy as np
 
-from refopt.conformance.textbook.first_order import FirstOrderPieces, fresh, made
+from refopt.conformance.textbook.first_order import fresh, made
 from refopt.conformance.textbook.scaling import ScalingPieces
-from refopt.conformance.textbook.spectrum import SpectrumPieces
+from refopt.conformance.textbook.sophia import SophiaPieces, exact
 from refopt.fosi import Fosi
 
 State = dict[str, Any]
 SPECTRAL = ("V", "u", "scaling")
 
 
-class FosiPieces(FirstOrderPieces, SpectrumPieces, ScalingPieces):
+class FosiPieces(SophiaPieces, ScalingPieces):
     """The operations on FOSI."""
 
-    def fosi_step(self, settings, base, theta, gradient, spectrum, state):
+    def fosi_step(self, settings, base, theta, gradient, spectrum, state, diagonal=None):
         """One step from a given state and spectrum."""
         s, before = _made(settings, base), _start(settings, base, theta)
         if np.size(spectrum["eigenvalues"]):
@@ -25,22 +25,29 @@ class FosiPieces(FirstOrderPieces, SpectrumPieces, ScalingPieces):
             ends = (spectrum["num_largest"], spectrum["num_smallest"])
             before = self.taken_over(s, before, tuple(pairs), *ends)
         before |= {"v": np.asarray(state["newton_velocity"]), "base": {**before["base"], **state["base"]}}
-        found, after = self.fosi_update(s, base["optimizer"], theta, gradient, before)
+        taken = self.with_diagonal(s, before, diagonal)
+        found, after = self.fosi_update(s, base["optimizer"], theta, gradient, taken)
         return {**found, "state": {"newton_velocity": after["v"], "base": after["base"]}}
 
-    def fosi_directions(self, problem, settings, base, thetas, lanczos_start):
+    def fosi_directions(
+        self, problem, settings, base, thetas, lanczos_start, curvature_problem=None, probes=None
+    ):
         """Directions along given points."""
+        sources = (problem, curvature_problem, probes)
         found, scalings, refreshed = self.fosi_path(
-            problem, settings, base, thetas[0], lanczos_start, len(thetas), thetas
+            sources, settings, base, thetas[0], lanczos_start, len(thetas), thetas
         )
         parts = {
             name: np.stack([part[name] for part in found]) for name in ("newton_direction", "base_direction")
         }
         return {**parts, "scaling": np.array(scalings), "refreshed": refreshed}
 
-    def fosi_run(self, problem, settings, base, theta, lanczos_start, steps):
+    def fosi_run(
+        self, problem, settings, base, theta, lanczos_start, steps, curvature_problem=None, probes=None
+    ):
         """A free run."""
-        found, scalings, refreshed = self.fosi_path(problem, settings, base, theta, lanczos_start, steps)
+        sources = (problem, curvature_problem, probes)
+        found, scalings, refreshed = self.fosi_path(sources, settings, base, theta, lanczos_start, steps)
         thetas = [theta, *(part["theta_next"] for part in found)]
         f = self.derivatives_of(problem)
         values = np.array([f.value(x) for x in thetas])
@@ -59,25 +66,59 @@ class FosiPieces(FirstOrderPieces, SpectrumPieces, ScalingPieces):
         """The state whose spectrum the step of a refresh uses."""
         return after
 
+    def estimates_of(self, problem: Any, curvature_problem: Any) -> Any:
+        """The loss whose Hessian the estimates use."""
+        return problem if curvature_problem is None else curvature_problem
+
     def fosi_path(
-        self, problem: Any, settings: Any, base: Any, theta: Any, start: Any, steps: int,
+        self, sources: tuple[Any, ...], settings: Any, base: Any, theta: Any, start: Any, steps: int,
         points: Any = None,
     ) -> tuple[list[dict[str, Any]], list[float], list[int]]:  # fmt: skip
-        """The steps, their scalings and the iterations of estimates, along given points or freely."""
+        """The steps, their scalings and the iterations of estimates, along given points or freely.
+
+        `sources` are the loss, another for the estimates or None, and the probes of diagonals or None.
+        """
         s, state, free = _made(settings, base), _start(settings, base, theta), points is None
+        problem, other, probes = sources
+        curvature, used_probes = self.estimates_of(problem, other), 0
         f, found, scalings, refreshed = self.derivatives_of(problem), [], [], []
         for t in range(steps):
             theta, before = theta if free else points[t], state
             if s.largest + s.smallest and self.refreshes(t, s.warmup, s.refresh_every):
-                state = self.estimated(s, base, problem, theta, start, state, before)
+                state = self.estimated(s, base, curvature, theta, start, state, before)
                 refreshed += [t] if state is not before else []
             used = self.spectrum_used(before, state)
+            if base["optimizer"] == "sophia" and self.takes_diagonal(s, t):
+                one = None if probes is None else probes[used_probes : used_probes + 1]
+                used = self.with_diagonal(s, used, self.diagonal_at(curvature, theta, one))
+                used_probes += 1
             taken, after = self.fosi_update(s, base["optimizer"], theta, f.gradient(theta), used)
             state = {**state, "v": after["v"], "base": after["base"]}
             theta = self.passes(t + 1, taken["theta_next"]) if free else taken["theta_next"]
             found.append(taken)
             scalings.append(used["scaling"])
         return found, scalings, refreshed
+
+    def takes_diagonal(self, s: Any, t: int) -> bool:
+        """Whether the base takes in a diagonal: at its own iterations."""
+        return self.estimates(s.base, t)
+
+    def diagonal_at(self, problem: Any, theta: Any, probes: Any) -> Any:
+        """The diagonal of the Hessian, exact or from a probe."""
+        hvp = self.derivatives_of(problem).linearize(theta).hvp
+        return exact(hvp, theta) if probes is None else self.probed(hvp, probes)
+
+    def base_diagonal(self, diagonal: Any, state: State) -> Any:
+        """What the base takes in: the diagonal of the whole Hessian."""
+        return diagonal
+
+    def with_diagonal(self, s: Any, state: State, diagonal: Any) -> State:
+        """The state whose base has taken in a diagonal, if there is one."""
+        if diagonal is None:
+            return state
+        h, estimate = state["base"]["hessian_diagonal"], self.base_diagonal(diagonal, state)
+        taken = {**state["base"], "hessian_diagonal": self.sophia_diagonal(s.base, h, estimate)}
+        return {**state, "base": taken}
 
     def estimated(
         self, s: Any, base: Any, problem: Any, theta: Any, start: Any, state: State, last: State
