@@ -37,8 +37,8 @@ PARTS = (
 METHOD = "fosi"
 SOURCES = (
     *(part.__name__.removeprefix("oracles.") for part in PARTS),
-    *("fosi_steps", "fosi_bases", "fosi_choices", "fosi_split", "fosi_runs", "sophia_method"),
-    *("averages", "recurrence", "rates", "krylov"),
+    *("fosi_steps", "fosi_step_rules", "fosi_bases", "fosi_choices", "fosi_split", "fosi_runs"),
+    *("sophia_method", "averages", "recurrence", "rates", "krylov"),
 )
 FLAGS = {
     "FosiRun": "Algorithm 2 as a whole: estimate, two directions, update",

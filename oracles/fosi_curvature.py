@@ -9,7 +9,7 @@ from typing import Any
 from oracles.case import Case
 from oracles.fosi_given import TWICE, path
 from oracles.fosi_runs import trajectory_case
-from oracles.fosi_sophia import QUICK, signs
+from oracles.fosi_sophia import QUICK, SHORT, signs
 from oracles.problems import load
 
 BATCH = ("CurvatureBatch",)
@@ -29,7 +29,7 @@ GIVEN: tuple[tuple[str, str, dict[str, Any], dict[str, Any], tuple[str, ...], st
     ("logistic-curvature-sophia", "sophia", SOPHIA, {**TWICE, "largest": 2}, (*BATCH, "HessianDiagonal"),
      "the base's diagonal is the other minibatch's too", {}),
     ("logistic-curvature-sophia-probes", "sophia", SOPHIA, {**TWICE, "largest": 1},
-     (*BATCH, "DiagonalProbes"), "probes of the other minibatch's Hessian", {"probes": signs(223, 4, 4)}),
+     (*BATCH, "DiagonalProbes"), "probes of the other minibatch's Hessian", {"probes": signs(223, 3, 4)}),
     ("float32-curvature", "gradient_descent", {}, {**TWICE, "largest": 2}, (*BATCH, "Float32"),
      "float32 points, two minibatches", {}),
 )
@@ -58,7 +58,7 @@ def cases() -> list[Case]:
         given.append(
             trajectory_case(
                 "fosi_directions", what, LOGISTIC, base, comment, flags, rates=rates, settings=settings,
-                start=path(LOGISTIC, dtype), dtype=dtype, curvature=f"{LOGISTIC}-second", **options,
+                start=path(LOGISTIC, dtype)[:SHORT], dtype=dtype, curvature=f"{LOGISTIC}-second", **options,
             )
         )  # fmt: skip
     free = [

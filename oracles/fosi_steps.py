@@ -16,21 +16,20 @@ from typing import Any
 from mpmath import mpf
 
 from oracles.averages import decayed
-from oracles.case import Array, Case, Check, Close, Exact, Quantities, Rule
+from oracles.case import Array, Case, Check, Quantities
 from oracles.fosi_bases import (
     CITATIONS,
     SOPHIA,
-    TERMS,
     advance,
     direction,
     first_state,
-    fresh,
     memories,
     settings_of,
 )
 from oracles.fosi_choices import alternatives
 from oracles.fosi_scaling import rate_scaling
 from oracles.fosi_split import complement_of, curvature_inverse, default_epsilon, filter_of, filtered
+from oracles.fosi_step_rules import rules_of
 from oracles.precision import (
     Matrix,
     Number,
@@ -176,64 +175,6 @@ def loop_defect(dtype: str, inputs: dict[str, Any], outputs: Quantities) -> Numb
     return max(defect(a, b) for a, b in pairs)
 
 
-def _rules(base: str, n: int, zero: frozenset[str], noise: bool) -> dict[str, Rule]:
-    sweep = f"two sweeps over V: sums of n = {n} products"
-
-    def close(name: str, scale: Any, why: str) -> Close:
-        return Close(
-            scale=scale,
-            terms=max(n, TERMS[base]),
-            why=why + ("; 0 in exact arithmetic" if name in zero else ""),
-        )
-
-    def gradient(inputs: dict[str, Any], outputs: Quantities) -> Number:
-        return norm(inputs["gradient"]) + norm(inputs["state"]["newton_velocity"]) or mpf(1)
-
-    def step(inputs: dict[str, Any], outputs: Quantities) -> Number:
-        raw = norm(outputs["base_direction_raw"]) if "base_direction_raw" in outputs else mpf(1)
-        return norm(outputs["newton_direction"]) + raw * outputs["scaling"] or mpf(1)
-
-    def point(inputs: dict[str, Any], outputs: Quantities) -> Number:
-        return norm(inputs["theta"]) + step(inputs, outputs)
-
-    rules: dict[str, Rule] = {
-        "scaling": Close(scale=1.0, terms=4, why="a quotient of eigenvalues, of size 1"),
-        "gradient_in": close("gradient_in", gradient, sweep),
-        "gradient_out": close("gradient_out", gradient, sweep),
-        "newton_gradient": close("newton_gradient", gradient, sweep),
-        "newton_direction": close("newton_direction", step, f"{sweep}, measured by the whole step"),
-        "base_direction_raw": close(
-            "base_direction_raw", step, "the base's own operations, measured by the whole step"
-        ),
-        "base_direction": close("base_direction", step, f"{sweep}, measured by the whole step"),
-        "theta_next": close("theta_next", point, "two additions, measured by |theta| + |step|"),
-        "state.newton_velocity": close("state.newton_velocity", gradient, sweep),
-        "state.base.iteration": Exact(),
-    }
-    for name in fresh(base, 0):
-        if name != "iteration":
-            rules[f"state.base.{name}"] = close(name, lambda i, o, name=name: _memory(i, o, name), sweep)
-    if noise:
-        kept = (
-            "scaling",
-            "gradient_in",
-            "newton_direction",
-            "base_direction",
-            "theta_next",
-            "state.base.iteration",
-        )
-        return {name: rules[name] for name in kept}
-    return rules
-
-
-def _memory(inputs: dict[str, Any], outputs: Quantities, name: str) -> Number:
-    size = norm(inputs["gradient"])
-    own = norm(outputs[f"state.base.{name}"])
-    if name == "second_moment":
-        return own or size**2 or mpf(1)
-    return own + size or mpf(1)
-
-
 def step_case(
     what: str, base: str, comment: str, flags: tuple[str, ...], *, spectrum: Mapping[str, Any],
     gradient: list[float], theta: list[float], settings: Mapping[str, Any], rates: Mapping[str, Any],
@@ -259,7 +200,7 @@ def step_case(
     chosen = compute_noise if noise else compute
     memoryless = not state and not noise and inputs["settings"]["newton_momentum"] == "none" and any(gradient)
     bound = mpf(10) ** (-13 if dtype == "float64" else -5)
-    rules = _rules(base, n, frozenset(), noise)
+    rules = rules_of(base, n, frozenset(), noise)
     lemma = Check("Lemma 1, for V orthonormal to rounding", partial(lemma_defect, dtype), bound)
     loop = Check("Algorithms 2 and 3 as written", partial(loop_defect, dtype), mpf(10) ** -35)
     return Case(

@@ -156,6 +156,13 @@ def test_operations_state_how_many_products_they_cost():
     assert surplus is not None
     assert surplus.startswith("asked for 21 Hessian products; allowed: 20 (m = 10 Lanczos steps")
     assert evaluations.problem_with(case, {"refreshed": [0, 5]}, {}) is None  # it has its own derivatives
+    # Sophia inside: three diagonals in seven steps, of 100 products each or of one.
+    inputs |= {"base": {"optimizer": "sophia", "settings": {"refresh_every": 3}}, "steps": 7}
+    case = read({**PERIOD, "op": "fosi_run", "in": inputs})
+    assert evaluations.expected(case, {"refreshed": [0, 5]})[:2] == (320, 320)
+    inputs["probes"] = {"shape": [3, 100], "f64": [1.0] * 300}
+    case = read({**PERIOD, "op": "fosi_run", "in": inputs})
+    assert evaluations.expected(case, {"refreshed": [0, 5]})[:2] == (23, 23)
 
 
 @pytest.mark.parametrize(("adapter", "verdicts"), [("Counted", {"pass"}), ("Greedy", {"fail"})])

@@ -231,6 +231,34 @@ def test_periods(m, overhead, period):
     assert answer(case.id) == {"period": period}
 
 
+def test_fosi_over_sophia_by_hand():
+    """Figure 1's quadratic, H = [[5, 3], [3, 5]]/2: h = 5/4 after the first diagonal, lambda = 4, V = (1, 1).
+
+    t = 0, the warm-up: m = g/2 = (-0.3, -0.9), m/h = (-0.24, -0.72), times -1/16.
+    t = 1: g = (-0.495, -1.665), g1 = -1.08 (1, 1), d1 = 1.08/8 (1, 1), g2 = 0.585 (1, -1),
+    m = (0.1425, -0.7425), d_b = -m/20, of which 0.015 (1, 1) is inside V.
+    """
+    thetas = answer("fosi.fosi_run.L4.figure1-sophia")["thetas"]
+    assert close(thetas[1], [mpf("0.315"), mpf("-0.855")], 15)
+    assert close(thetas[2], [mpf("0.427875"), mpf("-0.697875")], 15)
+
+
+@pytest.mark.parametrize(
+    ("name", "clipped"),
+    [
+        ("first-sophia", 3),
+        ("first-sophia-default", 4),
+        ("between-sophia", 0),
+        ("clipped-sophia", 4),
+        ("negative-sophia", 2),
+    ],
+)
+def test_steps_of_sophia_are_clipped_where_their_comments_say(name, clipped):
+    case = CASES[f"fosi.fosi_step.L3.{name}"]
+    eta = mpf(case.inputs["base"]["settings"]["learning_rate"])
+    assert sum(abs(x) == eta for x in answer(case.id)["base_direction_raw"]) == clipped
+
+
 @pytest.mark.parametrize(
     ("optimizer", "ratio"), [("gradient_descent", "1.68"), ("heavy_ball", "1.16"), ("nesterov", "1.88")]
 )

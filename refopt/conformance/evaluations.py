@@ -107,8 +107,8 @@ def expected(case: Case, out: Mapping[str, Any]) -> Count | None:
 
 def _with_diagonals(case: Case, count: Count) -> Count:
     """The products for the diagonals that a base takes in (Sophia) added: n each, or one with a probe."""
-    base = case.inputs["base"]
-    if base["optimizer"] != "sophia":
+    base = case.inputs.get("base", {})
+    if base.get("optimizer") != "sophia":
         return count
     taken = -(-_steps(case) // base["settings"].get("refresh_every", 10))
     each = _n(case) if case.inputs.get("probes") is None else 1

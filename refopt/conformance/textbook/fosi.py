@@ -25,6 +25,8 @@ class FosiPieces(SophiaPieces, ScalingPieces):
             ends = (spectrum["num_largest"], spectrum["num_smallest"])
             before = self.taken_over(s, before, tuple(pairs), *ends)
         before |= {"v": np.asarray(state["newton_velocity"]), "base": {**before["base"], **state["base"]}}
+        if diagonal is None and base["optimizer"] == "sophia" and self.takes_diagonal(s, state["iteration"]):
+            raise ValueError("`diagonal` is missing")
         taken = self.with_diagonal(s, before, diagonal)
         found, after = self.fosi_update(s, base["optimizer"], theta, gradient, taken)
         return {**found, "state": {"newton_velocity": after["v"], "base": after["base"]}}
