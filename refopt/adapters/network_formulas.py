@@ -55,11 +55,12 @@ def _cross_entropy(xp: Any, one_hot: Any, samples: int, outputs: Any) -> Any:
 
 
 def transformer(xp: Any, constant: Constant, n: int, data: Mapping[str, Any]) -> Objective:
-    """A decoder-only transformer; a window's positions are rows, windows one after another."""
+    """A decoder-only transformer on all windows at once: (windows, positions, width)."""
     if "tokens" not in data:
         raise NotImplementedError("a transformer on a text is not written in these formulas")
     V, T, d, m = (data[name] for name in ("vocabulary", "context", "width", "hidden"))
-    one_hot = [constant(np.eye(V)[window]) for window in data["tokens"]]
+    tokens = np.asarray(data["tokens"])
+    given, following = (constant(np.eye(V)[part]) for part in (tokens[:, :-1], tokens[:, 1:]))
     lower = constant(np.tril(np.ones((T, T))))
 
     def f(theta: Any) -> Any:
@@ -71,38 +72,37 @@ def transformer(xp: Any, constant: Constant, n: int, data: Mapping[str, Any]) ->
             return xp.reshape(theta[at - math.prod(shape) : at], shape)
 
         E, P = take(V, d), take(T, d)
-        xs = [rows[:-1] @ E + P for rows in one_hot]
+        x = given @ E + P
         for _ in range(data["blocks"]):
             gain, offset = take(d), take(d)
             matrices = [take(d, d) for _ in range(4)]
             norm, W, c, U, e = (take(d), take(d)), take(m, d), take(m), take(d, m), take(d)
-            xs = [x + _heads(xp, _norm(xp, x, gain, offset), matrices, lower, data["heads"]) for x in xs]
-            hidden = [_activated(xp, _norm(xp, x, *norm) @ W.T + c, data["activation"]) for x in xs]
-            xs = [x + h @ U.T + e for x, h in zip(xs, hidden, strict=True)]
+            x = x + _heads(xp, _norm(xp, x, gain, offset), matrices, lower, data["heads"])
+            x = x + _activated(xp, _norm(xp, x, *norm) @ W.T + c, data["activation"]) @ U.T + e
         gain, offset = take(d), take(d)
         output = E if data.get("tied", False) else take(V, d)
-        outputs = [_norm(xp, x, gain, offset) @ output.T for x in xs]
-        pairs = zip(one_hot, outputs, strict=True)
-        return sum(_cross_entropy(xp, rows[1:], T * len(xs), z) for rows, z in pairs)
+        z = _norm(xp, x, gain, offset) @ output.T
+        return xp.sum(xp.log(xp.sum(xp.exp(z), -1)) - xp.sum(following * z, -1)) / (T * len(tokens))
 
     return f
 
 
 def _norm(xp: Any, x: Any, gain: Any, offset: Any) -> Any:
     """Rows of mean 0 and variance 1, scaled by 1 + gain and shifted."""
-    centred = x - xp.sum(x, 1)[:, None] / x.shape[1]
-    variance = xp.sum(centred**2, 1)[:, None] / x.shape[1]
+    centred = x - xp.sum(x, -1)[..., None] / x.shape[-1]
+    variance = xp.sum(centred**2, -1)[..., None] / x.shape[-1]
     return centred / (variance + 1e-5) ** 0.5 * (1 + gain) + offset
 
 
 def _heads(xp: Any, x: Any, matrices: Sequence[Any], lower: Any, heads: int) -> Any:
     """The sum over the heads of what each attends to, by its columns of the last matrix."""
     Q, K, V, M = matrices
-    size, total = x.shape[1] // heads, 0
+    size, total = x.shape[-1] // heads, 0
     for h in range(heads):
         part = slice(h * size, (h + 1) * size)
-        shares = xp.exp((x @ Q[part].T) @ (x @ K[part].T).T / math.sqrt(size)) * lower
-        total = total + (shares / xp.sum(shares, 1)[:, None]) @ (x @ V[part].T) @ M[:, part].T
+        scores = (x @ Q[part].T) @ xp.swapaxes(x @ K[part].T, -1, -2)
+        shares = xp.exp(scores / math.sqrt(size)) * lower
+        total = total + (shares / xp.sum(shares, -1)[..., None]) @ (x @ V[part].T) @ M[:, part].T
     return total
 
 
