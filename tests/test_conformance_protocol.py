@@ -394,6 +394,25 @@ def test_a_template_is_never_written_over_a_file(tmp_path, capsys):
     assert path.read_text() == "mine"
 
 
+@pytest.mark.parametrize(("language", "beside"), [("c", "refopt_wire.h"), ("julia", "refopt_wire.jl")])
+def test_the_file_beside_a_template_is_shared_and_never_written_over(language, beside, tmp_path, capsys):
+    assert cli.main(["init", language, str(tmp_path / "one")]) == 0
+    assert cli.main(["init", language, str(tmp_path / "two")]) == 0  # the same text may be there
+    assert (tmp_path / beside).is_file()
+    (tmp_path / beside).write_text("mine")
+    capsys.readouterr()
+    assert cli.main(["init", language, str(tmp_path / "three")]) == 2
+    assert f"{beside} exists and is not overwritten; name another folder" in capsys.readouterr().err
+    assert (tmp_path / beside).read_text() == "mine"
+    assert not (tmp_path / "three").exists()
+
+
+@pytest.mark.parametrize("language", list(cli.cli_init.TEMPLATES))
+def test_a_template_is_short(language):
+    text = (Path(cli.__file__).parent / "templates" / cli.cli_init.TEMPLATES[language].file).read_text()
+    assert len(text.splitlines()) < 50
+
+
 @pytest.mark.parametrize("template", ["c", "js"], indirect=True)
 def test_a_wrong_template_fails(template, tmp_path):
     # The sign of the momentum, in either language.
