@@ -15,7 +15,8 @@ from typing import Any
 from mpmath import mp
 
 from oracles.case import LEVELS, Case
-from oracles.freeze import ILL_CONDITIONED, Rejected, evaluate, floats_of
+from oracles.encoding import ILL_CONDITIONED, Rejected, floats_of
+from oracles.freeze import evaluate
 from oracles.precision import DIGITS, UNIT_ROUNDOFF, is_float32
 from oracles.render import FORMAT, one_line, render
 

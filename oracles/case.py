@@ -43,7 +43,8 @@ perturbed inputs, so it draws nothing at random and holds no precision of its ow
 "state.velocity", "state.base.first_moment", ...
 
 *Rules* say how a quantity is compared, one for each quantity that does not start with `_`: `Close` for arrays
-and scalars by test ratio, `Subspace` for eigenvectors, `Exact` for integers, booleans, strings and lists of
+and scalars by test ratio, `Subspace` for eigenvectors, `Eigenspace` for those that a repeated eigenvalue
+leaves open, `Chained` for what is computed from those, `Exact` for integers, booleans, strings and lists of
 them, `Behaviour` for the class of an answer, under the name "behaviour" (`compute` may then be None), `OneOf`
 for several accepted answers, `Sphere` for a sphere or a flat of them.
 
@@ -126,6 +127,59 @@ class Subspace:
     why: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Eigenspace:
+    """Compare eigenvectors that are cut out of whole eigenspaces: orthonormal, each inside its own space.
+
+    The quantity itself is one right choice, an example.
+
+    Attributes:
+        basis: name of an output, the eigenvectors of the whole spaces as columns.
+        spaces: name of an output with the columns of the basis that span each space (lists of ints).
+        columns: name of an output with the columns of the answer that lie in each space.
+        gaps: name of an output with each space's distance to the rest of the spectrum.
+        norm: name of an output with |H|.
+        terms: number of rounded operations that add up.
+        threshold: allowed ratio.
+        why: one line: where the spaces and gaps come from.
+    """
+
+    basis: str
+    spaces: str
+    columns: str
+    gaps: str
+    norm: str
+    terms: int = 1
+    threshold: float = 30.0
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chained:
+    """Compare with what the scorer computes from quantities of the answer itself, as `Close` does.
+
+    The quantity is the answer for the oracle's own choice, an example. The condition is the largest over that
+    choice and others.
+
+    Attributes:
+        after: the quantities of the answer that it is computed from; they must have rules of their own.
+        given: name of an output for each further number that the scorer needs, by the name it has there.
+        others: name of an output with, by quantity, the answers for other choices.
+        scale: as in `Close`.
+        terms: as in `Close`.
+        threshold: as in `Close`.
+        why: one line: where scale and terms come from.
+    """
+
+    after: tuple[str, ...]
+    given: Mapping[str, str]
+    others: str
+    scale: Scale | None = None
+    terms: int = 1
+    threshold: float = 30.0
+    why: str
+
+
 @dataclass(frozen=True)
 class Exact:
     """Compare an int, a bool, a string or a list of them for equality."""
@@ -178,7 +232,7 @@ class Sphere:
     why: str
 
 
-Rule = Close | Subspace | Exact | Behaviour | OneOf | Sphere
+Rule = Close | Subspace | Eigenspace | Chained | Exact | Behaviour | OneOf | Sphere
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,19 @@ from typing import Any
 from mpmath import mp, mpf
 
 from oracles import problems
-from oracles.case import Array, Case, Close, Compute, OneOf, Quantities, Rule, Sphere, Subspace
+from oracles.case import (
+    Array,
+    Case,
+    Chained,
+    Close,
+    Compute,
+    Eigenspace,
+    OneOf,
+    Quantities,
+    Rule,
+    Sphere,
+    Subspace,
+)
 from oracles.precision import (
     DIGITS,
     PERTURBATION,
@@ -87,7 +99,7 @@ def perturbed(case: Case, rng: Random) -> dict[str, Any]:
     return inputs
 
 
-def scale_of(rule: Close | Sphere, name: str, inputs: dict[str, Any], outputs: Quantities) -> Any:
+def scale_of(rule: Close | Chained | Sphere, name: str, inputs: dict[str, Any], outputs: Quantities) -> Any:
     """Return the size by which an error is measured: a number, or one for each step."""
     if rule.scale is None:
         size = norm(sphere_of(rule, outputs)[:2] if isinstance(rule, Sphere) else outputs[name])
@@ -128,15 +140,20 @@ def _moves(rule: Rule, name: str, base: Quantities, other: Quantities, scale: An
             rows = zip(base[name], other[name], per_step(scale, len(base[name])), strict=True)
             return [_amplification(a, b, size) for a, b, size in rows]
         return _amplification(base[name], other[name], scale)
+    if isinstance(rule, Chained):
+        values, others = ([run[name], *run[rule.others][name]] for run in (base, other))
+        return max(_amplification(a, b, scale) for a, b in zip(values, others, strict=True))
     if isinstance(rule, Sphere):
         accepted = sphere_of(rule, base)
         moved = points(*sphere_of(rule, other), scale)
         return max(distance(*accepted, x) for x in moved) / (UNIT * scale)
-    if isinstance(rule, Subspace):
+    if isinstance(rule, Subspace | Eigenspace):
+        if isinstance(rule, Subspace):
+            vectors, groups = name, base[rule.clusters]
+        else:
+            vectors, groups = rule.basis, base[rule.spaces]
         pairs = zip(
-            cluster_vectors(base[name], base[rule.clusters]),
-            cluster_vectors(other[name], base[rule.clusters]),
-            strict=True,
+            cluster_vectors(base[vectors], groups), cluster_vectors(other[vectors], groups), strict=True
         )
         return [_turned(a, b) / UNIT for a, b in pairs]
     if base[name] != other[name]:

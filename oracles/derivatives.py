@@ -50,7 +50,7 @@ SMALL_QUADRATICS = (
     ("quadratic-psd-ten", ()), ("quadratic-blocks-12", ()),
     ("quadratic-two-blocks-4", ()), ("quadratic-spread-4", ()),
     ("quadratic-refined-3", ()), ("quadratic-coupled-2", ()),
-    ("quadratic-clustered-12", ()), ("quadratic-singular-20", ("Singular",)),
+    ("quadratic-clustered-12", ()), ("quadratic-tied-8", ()), ("quadratic-singular-20", ("Singular",)),
     ("quadratic-singular-rotated-20", ("Singular",)),
 )
 # fmt: on

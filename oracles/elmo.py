@@ -6,6 +6,7 @@ follow the axes, so that there is neither an eigensolver nor a matching (`eigenf
 them against the closed forms F1 to F8 of the claims, Lemma 3.1, Lemma 3.2 and `eigsy`.
 """
 
+from oracles import elmo_ends
 from oracles.case import Case
 from oracles.elmo_refused import refusals
 from oracles.elmo_run_cases import run_cases
@@ -17,7 +18,7 @@ METHOD = "elmo"
 SOURCES = (
     *("elmo_model", "elmo_scalar", "elmo_steps", "elmo_step_cases", "elmo_subspace", "elmo_runs"),
     *("elmo_run_cases", "elmo_refused", "eigenframes", "eigen_arc_method", "averages", "fosi_split"),
-    *("problems", "families", "quadratic"),
+    *("problems", "families", "quadratic", "elmo_ends", "eigenchoices", "krylov"),
 )
 FLAGS = {
     "ExactFractions": "known as fractions",
@@ -42,6 +43,7 @@ FLAGS = {
     "ClusterAsGiven": "each vector by itself, where the vectors are to be left as they are",
     "Subspace": "ELMO in the span of the pairs, the base outside it",
     "BaseGradient": "the base's moments see only the gradient outside the span",
+    "Cut": "the ends cut through a repeated eigenvalue: the step follows from the vectors chosen",
     "EmptyBlock": "no pairs, or all of them",
     "ExactLipschitz": "L by axis, wherever its eigenvalue is in the sorted list",
     "Crossing": "sorted eigenvalues swap on the way: L follows the vectors",
@@ -59,4 +61,5 @@ FLAGS = {
 
 def cases() -> list[Case]:
     """Return all cases of the method."""
-    return [*scalar_cases(), *step_cases(), *subspace_cases(), *run_cases(), *refusals()]
+    steps = [*scalar_cases(), *step_cases(), *subspace_cases(), *elmo_ends.cases()]
+    return [*steps, *run_cases(), *refusals()]

@@ -3,7 +3,8 @@
 The answers go another way than Algorithm 2's update loop. Single steps use the dense matrices V V' and
 V diag(u) V' and are checked by Lemma 1's preconditioner with an explicit basis of the complement
 (`fosi_steps`); trajectories are weighted sums of all gradients since an estimate, taken in the two subspaces,
-each given by its own basis, and are checked by the loop (`fosi_split`); estimates come from
+each given by its own basis, and are checked by the loop (`fosi_split`); a step from vectors that a repeated
+eigenvalue leaves open is stored for one choice (`fosi_refresh`); estimates come from
 eigendecompositions and the closed form of Ritz vectors (`krylov`); the times of the estimates are listed
 (`fosi_schedule`), and the scaling comes from bisected rates (`fosi_scaling`).
 """
@@ -13,6 +14,7 @@ from oracles import (
     fosi_free,
     fosi_given,
     fosi_long,
+    fosi_refresh,
     fosi_refusals,
     fosi_scaling,
     fosi_schedule,
@@ -27,6 +29,7 @@ PARTS = (
     fosi_schedule,
     fosi_step_cases,
     fosi_step_corners,
+    fosi_refresh,
     fosi_given,
     fosi_free,
     fosi_long,
@@ -38,7 +41,7 @@ METHOD = "fosi"
 SOURCES = (
     *(part.__name__.removeprefix("oracles.") for part in PARTS),
     *("fosi_steps", "fosi_step_rules", "fosi_bases", "fosi_choices", "fosi_split", "fosi_runs"),
-    *("sophia_method", "averages", "recurrence", "rates", "krylov"),
+    *("sophia_method", "averages", "recurrence", "rates", "eigenchoices", "krylov"),
 )
 FLAGS = {
     "FosiRun": "Algorithm 2 as a whole: estimate, two directions, update",
@@ -66,6 +69,7 @@ FLAGS = {
     "Unconverged": "Ritz pairs that are no eigenpairs: right is what Rayleigh-Ritz gives",
     "Breakdown": "the Krylov space is exhausted early",
     "Cluster": "eigenvalues that lie close together at the edge of what is asked for",
+    "Cut": "the estimate cuts through a repeated eigenvalue: the step follows from the vectors chosen",
     "Multiplicity": "one copy of a repeated eigenvalue in a Krylov space, all copies when asked for",
     "PeriodRounding": "round within 1e-9 of an integer, else up, at least 1",
     "PaperQuadratic": "the paper's own quadratics at n = 100",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from oracles.case import Case
-from oracles.freeze import ILL_CONDITIONED
+from oracles.encoding import ILL_CONDITIONED
 from oracles.precision import DIGITS, FROZEN, PERTURBATION
 
 FORMAT = "refopt-vectors/1"

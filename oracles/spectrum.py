@@ -5,17 +5,20 @@ eigen-coordinates (see `krylov`), eigenvalues from full diagonalisation. Checks 
 vectors are orthonormal, their residuals have the norm stated, and are orthogonal to the Krylov space.
 """
 
-from oracles import spectrum_lanczos, spectrum_pairs, spectrum_refused
+from oracles import spectrum_cut, spectrum_lanczos, spectrum_pairs, spectrum_refused
 from oracles.case import Case
 
 METHOD = "spectrum"
-SOURCES = ("spectrum_lanczos", "spectrum_pairs", "spectrum_refused", "krylov")
+SOURCES = (
+    *("spectrum_lanczos", "spectrum_pairs", "spectrum_cut", "spectrum_refused", "eigenchoices", "krylov"),
+)
 FLAGS = {
     "ClosedForm": "the coefficients are known in closed form (Gram polynomials)",
     "Breakdown": "the Krylov space is exhausted before m steps: dividing by beta gives ghosts or NaN",
     "Restart": "fewer pairs than asked for exist in the Krylov space: a fresh orthogonal vector is needed",
     "Hidden": "the start vector is orthogonal to an eigenvector, which stays invisible",
     "Repeated": "a repeated eigenvalue: one Krylov space holds one copy",
+    "Cut": "k largest or l smallest cut through a repeated eigenvalue: any vectors of its space are right",
     "Cluster": "eigenvalues closer than 2e-5 |H| are compared as one subspace",
     "Converged": "m = n: the pairs are exact eigenpairs",
     "Unconverged": "Ritz pairs of a Krylov space that has not converged: right is what Rayleigh-Ritz gives",
@@ -30,4 +33,9 @@ FLAGS = {
 
 def cases() -> list[Case]:
     """Return the cases of the spectrum."""
-    return [*spectrum_lanczos.cases(), *spectrum_pairs.cases(), *spectrum_refused.cases()]
+    return [
+        *spectrum_lanczos.cases(),
+        *spectrum_pairs.cases(),
+        *spectrum_cut.cases(),
+        *spectrum_refused.cases(),
+    ]

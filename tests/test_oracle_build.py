@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 from planted_cases import noisy, simple
 
-from oracles import build, freeze, render
+from oracles import build, encoding, freeze, render
 from oracles.__main__ import main
 
 QUICK = "spectrum.lanczos_steps.L3.*"
@@ -51,13 +51,13 @@ LINT = {
 @pytest.mark.parametrize("message", LINT)
 def test_malformed_declaration_is_rejected(planted, message):
     planted.list = [LINT[message]]
-    with pytest.raises(freeze.Rejected, match=message):
+    with pytest.raises(encoding.Rejected, match=message):
         build.collect(["planted"])
 
 
 def test_repeated_id_is_rejected(planted):
     planted.list = [simple(), simple()]
-    with pytest.raises(freeze.Rejected, match="used twice"):
+    with pytest.raises(encoding.Rejected, match="used twice"):
         build.collect(["planted"])
 
 

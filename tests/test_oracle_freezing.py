@@ -7,7 +7,7 @@ import pytest
 from mpmath import mp, mpf
 from planted_cases import noisy, simple
 
-from oracles import condition, freeze, problems, sets
+from oracles import condition, encoding, freeze, problems, sets
 from oracles.case import Array, Behaviour, Check, Close, Exact, OneOf, Sphere, Subspace
 from oracles.precision import decade, frozen
 
@@ -163,13 +163,13 @@ REJECTED = {
 @pytest.mark.parametrize("name", REJECTED)
 def test_unsound_case_is_rejected(name):
     case, message = REJECTED[name]
-    with pytest.raises(freeze.Rejected, match=message):
+    with pytest.raises(encoding.Rejected, match=message):
         freeze.evaluate(case)
 
 
 def test_ill_conditioned_case_passes_when_flagged():
     case, _ = REJECTED["ill-conditioned"]
-    flagged = simple(inputs=case.inputs, compute=case.compute, flags=(freeze.ILL_CONDITIONED,))
+    flagged = simple(inputs=case.inputs, compute=case.compute, flags=(encoding.ILL_CONDITIONED,))
     # y = x - 1 with y = 2^-50: condition x / y = 2^50 times the largest |r| of the draws
     assert 2.0**47 < freeze.evaluate(flagged)["expect"]["y"]["condition"] < 2.0**50.01
 
@@ -298,7 +298,7 @@ def test_inputs_are_written_exactly():
         "i": [1, 2],
         "v": [float("nan")],
     }
-    assert freeze.encode_input(given) == {
+    assert encoding.encode_input(given) == {
         "a": {"shape": [1, 2], "f64": [1.0, 0.1]},
         "n": 3,
         "s": "x",

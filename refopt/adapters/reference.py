@@ -191,6 +191,19 @@ class Reference(GroupedReference, AmosReference, ElmoReference):
         after = {"newton_velocity": step.state.newton_velocity, "base": step.state.base._asdict()}
         return _host(**named, scaling=step.scaling, theta_next=step.theta_next, state=after)
 
+    def fosi_refresh_step(self, problem, settings, base, theta, lanczos_start):
+        """The first step of a run without warm-up."""
+        method, theta = make_fosi(settings, base), self._vector("theta", theta)
+        state = method.init(theta, lanczos_start=self._array(lanczos_start))
+        step = method.step(self._derivatives(problem), theta, state)
+        names = ("gradient_in", "gradient_out", "newton_direction", "base_direction_raw", "base_direction")
+        return _host(
+            eigenvalues=step.spectrum.eigenvalues,
+            eigenvectors=step.spectrum.eigenvectors,
+            scaling=step.scaling,
+            **{name: getattr(step, name) for name in (*names, "theta_next")},
+        )
+
     def fosi_directions(
         self, problem, settings, base, thetas, lanczos_start, curvature_problem=None, probes=None
     ):

@@ -96,6 +96,22 @@ class ElmoReference(Adapter):
         names = ("elmo_direction", "base_direction", "theta_next")
         return {name: to_host(getattr(step, name)) for name in names}
 
+    def elmo_ends_step(self, problem, lipschitz, settings, base, theta, lanczos_start):
+        """A step of the subspace form, whose pairs Lanczos finds."""
+        pairs = settings["largest"] + settings["smallest"]
+        method = Elmo(
+            lipschitz=ConstantLipschitz(_constants(lipschitz, pairs)),
+            base=make(FIRST_ORDER, base["optimizer"], base["settings"]),
+            **settings,
+        )
+        theta = self._vector("theta", theta)
+        state = method.init(theta, lanczos_start=self._array(lanczos_start))
+        step = method.step(self._derivatives(problem), theta, state)
+        found = {name: getattr(step, name) for name in ("elmo_direction", "base_direction", "theta_next")}
+        values, vectors = step.spectrum.eigenvalues, step.spectrum.eigenvectors
+        found |= {"eigenvalues": values, "eigenvectors": vectors}
+        return {name: to_host(value) for name, value in found.items()}
+
     def eigen_arc_update(self, problem, theta, eigenvalues, eigenvectors, lipschitz, settings):
         """One update of the given constants."""
         chosen, k = make({"eigen_arc": AssessmentSettings}, "eigen_arc", settings), len(eigenvalues)

@@ -180,6 +180,26 @@ class Adapter(GroupedOperations, AmosOperations, ElmoOperations):
         """
         raise NotImplementedError
 
+    def fosi_refresh_step(
+        self,
+        problem: GivenProblem,
+        settings: Settings,
+        base: Mapping[str, Any],
+        theta: np.ndarray,
+        lanczos_start: np.ndarray,
+    ) -> Answer:
+        """Estimate the spectrum at theta (n,) and take FOSI's first step from it, all memories being 0.
+
+        Where k largest or l smallest cut through a repeated eigenvalue, any orthonormal eigenvectors are
+        right, and the step is judged by those that are answered.
+
+        Returns:
+            `eigenvalues` (k+l,), k largest then l smallest, descending, `eigenvectors` (n, k+l),
+            `newton_direction` (d1), `base_direction` (d2), `theta_next` (n,); optionally `gradient_in`,
+            `gradient_out`, `base_direction_raw`, `scaling`.
+        """
+        raise NotImplementedError
+
     def fosi_directions(
         self,
         problem: GivenProblem,

@@ -1,4 +1,7 @@
-"""One quantity against its expectation: test ratio, subspace, sphere, exact value, any of several answers."""
+"""One quantity against its expectation: test ratio, subspace, sphere, exact value, any of several answers.
+
+What is `chained` becomes one of these first (`refopt.conformance.chained`).
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,7 +18,7 @@ def compare(expectation: Expectation, given: Any, dtype: str, wide: bool = False
     """Compare one quantity of an answer with its expectation.
 
     Args:
-        expectation: of kind array, subspace, sphere, exact or any, as in a vector file.
+        expectation: of kind array, subspace, eigenspace, sphere, exact or any, as in a vector file.
         given: the decoded quantity.
         dtype: dtype of the case, "float64" or "float32".
         wide: whether float64 is accepted in a float32 case.
@@ -62,8 +65,26 @@ def compare_subspace(expectation: Expectation, given: Any, dtype: str, wide: boo
     span, |(I - P*) V_c|, which for orthonormal columns is the difference of the projectors, in units of u
     condition terms norm / gap, norm being |H| and gap the cluster's distance to the rest of the spectrum.
     """
-    threshold, expected = float(expectation.get("threshold", 30.0)), ratios.reference(expectation["value"])
-    problem = ratios.unfit(given, expected.high.shape, dtype, wide)
+    clusters = expectation["clusters"]
+    return _inside(expectation, "value", clusters, clusters, given, dtype, wide)
+
+
+def compare_eigenspace(expectation: Expectation, given: Any, dtype: str, wide: bool = False) -> Comparison:
+    """Compare eigenvectors that are cut out of whole eigenspaces, each of which lies inside its own.
+
+    The measures are those of `compare_subspace`; a space may have more dimensions than columns lie in it.
+    """
+    spaces, columns = expectation["spaces"], expectation["columns"]
+    return _inside(expectation, "basis", spaces, columns, given, dtype, wide)
+
+
+def _inside(
+    expectation: Expectation, basis: str, spaces: Sequence[Sequence[int]], columns: Sequence[Sequence[int]],
+    given: Any, dtype: str, wide: bool,
+) -> Comparison:  # fmt: skip
+    """Judge orthonormal columns, of which some lie in each space, a span of columns of the basis."""
+    threshold, expected = float(expectation.get("threshold", 30.0)), ratios.reference(expectation[basis])
+    problem = ratios.unfit(given, tuple(expectation["value"]["shape"]), dtype, wide)
     if problem:
         return Comparison(False, threshold=threshold, reason=problem)
     worst = orthonormality(expectation, given, dtype)
@@ -71,13 +92,13 @@ def compare_subspace(expectation: Expectation, given: Any, dtype: str, wide: boo
         return worst
     vectors = given.astype(np.float64)
     unit = ratios.UNIT_ROUNDOFF[dtype] * float(expectation.get("terms", 1))
-    for cluster, gap in zip(expectation["clusters"], expectation["gaps"], strict=True):
-        outside = _outside(vectors[:, cluster], expected.high[:, cluster], expected.low[:, cluster])
+    for space, own, gap in zip(spaces, columns, expectation["gaps"], strict=True):
+        outside = _outside(vectors[:, own], expected.high[:, space], expected.low[:, space])
         amplification = float(expectation.get("condition", 1.0)) * float(expectation["norm"]) / float(gap)
         ratio = outside / (unit * max(amplification, 1.0))
         found = ratios.judge(np.array([ratio]), threshold, ratios.digits(outside, dtype), dtype)
         if not found.passed:
-            return found._replace(step=None, reason=f"spans another space in {_columns(cluster)}.")
+            return found._replace(step=None, reason=f"spans another space in {_columns(own)}.")
         worst = max(worst, found, key=lambda comparison: comparison.ratio or 0.0)
     return worst
 
@@ -195,7 +216,7 @@ def largest_condition(expectation: Expectation) -> float:
         return max(map(largest_condition, expectation["members"]))
     condition = expectation.get("condition", 1.0)
     numbers = [float(x) for x in condition] if isinstance(condition, list) else [float(condition)]
-    if expectation["kind"] == "subspace":
+    if expectation["kind"] in ("subspace", "eigenspace"):
         numbers = [numbers[0] * float(expectation["norm"]) / float(gap) for gap in expectation["gaps"]]
     return max(numbers, default=1.0)
 
@@ -203,6 +224,7 @@ def largest_condition(expectation: Expectation) -> float:
 COMPARE: Mapping[str, Callable[..., Comparison]] = {
     "array": compare_array,
     "subspace": compare_subspace,
+    "eigenspace": compare_eigenspace,
     "sphere": compare_sphere,
     "exact": compare_exact,
     "any": compare_any,

@@ -6,6 +6,10 @@ when the first deviating quantity, and every other that both answer, equals the 
 explains most failures is kept. Right variants pass, so they are never looked at; an answer that is merely
 inaccurate equals no mistake.
 
+Where the right answer follows from eigenvectors of the adapter's own choice, the mistakes are given those:
+the stage "step" is looked at as the operation that steps from a given spectrum
+(`refopt.conformance.chained`). A wrong spectrum of such a case stays without a name.
+
 The work is done on failures alone and is bounded: what a run spends beyond `SECONDS` stays without a name.
 """
 
@@ -17,12 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from refopt.conformance import comparison, likeness, wire
+from refopt.conformance import chained, comparison, likeness, wire
 from refopt.conformance.ops import OPERATIONS, WIDE, flatten
 from refopt.conformance.scoring import Likeness, Reply, Score
 from refopt.conformance.vectors import Case
 
 SECONDS = 30.0  # for a whole run
+UNCOMPARED = ("behaviour", "chained")  # kinds of expectations that hold no numbers to compare with
 SETTLED = 3  # failures that one mistake explains before it is asked first, and alone where it answers
 
 
@@ -47,10 +52,11 @@ class Diagnosis:
             self.unexamined += 1
             return score
         begin = time.perf_counter()
-        found = self._candidates(score, reply)
+        asked = _restated(score, reply)
+        found = self._candidates(asked, reply)
         self.left -= time.perf_counter() - begin
         self._named.update(entry.name for entry in found)
-        self._without_name[score.case.op] += not found
+        self._without_name[asked.case.op] += not found
         return score._replace(mistakes=found)
 
     def narrowed(self, scores: Iterable[Score]) -> list[Score]:
@@ -93,6 +99,15 @@ class Diagnosis:
             if likely is not None:
                 found.append(likely)
         return tuple(found)
+
+
+def _restated(score: Score, reply: Reply) -> Score:
+    """Return the score of a step from the answer's own eigenpairs, where that is what failed."""
+    if score.case.expect.get(score.first or "", {}).get("kind") != "chained":
+        return score
+    case = chained.restated(score.case, reply.out)
+    kept = {name: found for name, found in score.quantities.items() if name in case.expect}
+    return score._replace(case=case, quantities=kept)
 
 
 def prepared(case: Case) -> dict[str, Any]:
@@ -138,7 +153,7 @@ def equal(score: Score, given: Mapping[str, Any], wrong: Mapping[str, Any], entr
         return None
     for name, compared in score.quantities.items():
         expectation = score.case.expect.get(name, {"kind": "behaviour"})
-        if expectation["kind"] == "behaviour" or name not in given or name not in wrong:
+        if expectation["kind"] in UNCOMPARED or name not in given or name not in wrong:
             continue
         found = likeness.alike(name, expectation, given[name], wrong[name], score.case.dtype)
         if compared.passed and not found.far:
@@ -185,7 +200,7 @@ def _right(case: Case, given: Mapping[str, Any]) -> bool:
     return all(
         comparison.compare(expectation, given[name], case.dtype, name in WIDE).passed
         for name, expectation in case.expect.items()
-        if expectation["kind"] != "behaviour" and name in given
+        if expectation["kind"] not in UNCOMPARED and name in given
     )
 
 
@@ -194,5 +209,5 @@ def _shows(case: Case, wrong: Mapping[str, Any]) -> bool:
     return any(
         likeness.far(name, expectation, wrong[name], case.dtype)
         for name, expectation in case.expect.items()
-        if expectation["kind"] != "behaviour" and name in wrong and OPERATIONS[case.op].requires(name)
+        if expectation["kind"] not in UNCOMPARED and name in wrong and OPERATIONS[case.op].requires(name)
     )

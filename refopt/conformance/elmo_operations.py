@@ -90,6 +90,34 @@ class ElmoOperations:
         """
         raise NotImplementedError
 
+    def elmo_ends_step(
+        self,
+        problem: GivenProblem,
+        lipschitz: np.ndarray,
+        settings: Settings,
+        base: Settings,
+        theta: np.ndarray,
+        lanczos_start: np.ndarray,
+    ) -> Answer:
+        """Find the pairs at both ends of the Hessian at theta (n,), and step as `elmo_subspace_step` does.
+
+        Where the ends cut through a repeated eigenvalue, any orthonormal eigenvectors are right, and the step
+        is judged by those that are answered.
+
+        Args:
+            problem: the function.
+            lipschitz: L of each pair (k+l,), k largest then l smallest.
+            settings: "largest", "smallest", "multiplicity", and "clusters" as in `elmo_step`.
+            base: {"optimizer": name, "settings": {...}}.
+            theta: the point (n,).
+            lanczos_start: a start vector (n,), for estimates that need one.
+
+        Returns:
+            `eigenvalues` (k+l,), `eigenvectors` (n, k+l), perhaps turned inside a cluster, `elmo_direction`,
+            `base_direction`, `theta_next` (n,).
+        """
+        raise NotImplementedError
+
     def eigen_arc_update(
         self,
         problem: GivenProblem,

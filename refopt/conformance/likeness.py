@@ -15,6 +15,7 @@ from refopt.conformance import comparison, ratios
 from refopt.conformance.ops import WIDE
 
 FAR = 100.0  # thresholds between a mistake's answer and the right one
+SPACES = ("subspace", "eigenspace")  # kinds of eigenvectors, whose signs mean nothing
 SHARE = 1e-6  # of the mistake's deviation, by which an answer may miss it
 
 
@@ -52,7 +53,7 @@ def alike(name: str, expectation: Mapping[str, Any], given: Any, wrong: Any, dty
     by_step = all(member.get("axis") == "step" for member in members)
     pair = [x.astype(np.float64).reshape(len(x) if by_step else 1, -1) for x in (given, wrong)]
     right = _right(expectation, pair[1].shape)
-    if expectation["kind"] == "subspace":
+    if expectation["kind"] in SPACES:
         pair[0] = _signs_as(given, wrong).reshape(pair[0].shape)
     return _numbers(expectation, pair[0], pair[1], right, dtype)._replace(far=away)
 
@@ -96,7 +97,7 @@ def _tolerance(expectation: Mapping[str, Any], steps: int, dtype: str) -> np.nda
         return np.min([_tolerance(member, steps, dtype) for member in expectation["members"]], axis=0)
     unit = ratios.UNIT_ROUNDOFF[dtype] * float(expectation.get("terms", 1))
     unit *= float(expectation.get("threshold", 30.0))
-    if expectation["kind"] == "subspace":
+    if expectation["kind"] in SPACES:
         return np.full(steps, unit)
     condition, scale = (ratios.per_step(expectation.get(part, 1.0), steps) for part in ("condition", "scale"))
     found: np.ndarray = unit * np.maximum(condition, 1.0) * scale

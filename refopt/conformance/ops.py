@@ -15,6 +15,8 @@ _WIDE = (
     "lipschitz statistic offload slopes upper lower promise lipschitz_next ratio ratios"
 )
 WIDE = frozenset(_WIDE.split(" "))
+# Operations whose answers may be held against what follows from the eigenpairs in them.
+CHAINED = frozenset({"fosi_refresh_step", "elmo_ends_step"})
 
 
 class Operation(NamedTuple):
@@ -101,6 +103,10 @@ fosi_step | settings base theta gradient spectrum state diagonal?
     | newton_direction base_direction theta_next state.*
     | gradient_in gradient_out newton_gradient base_direction_raw scaling
     | one FOSI step from a given state and spectrum
+fosi_refresh_step | problem settings base theta lanczos_start
+    | eigenvalues eigenvectors newton_direction base_direction theta_next
+    | gradient_in gradient_out base_direction_raw scaling
+    | a spectrum estimate at a point and the first FOSI step from it
 fosi_directions | problem settings base thetas lanczos_start curvature_problem? probes?
     | newton_direction base_direction
     | scaling refreshed | FOSI directions along given points, with its own spectrum estimates
@@ -124,6 +130,9 @@ elmo_run | problem lipschitz settings theta steps | thetas
     | values promise | a free run of ELMO with all eigenpairs
 elmo_subspace_step | gradient eigenvalues eigenvectors lipschitz base theta | theta_next
     | elmo_direction base_direction | one ELMO step on a subspace, a first-order base on the rest
+elmo_ends_step | problem lipschitz settings base theta lanczos_start
+    | eigenvalues eigenvectors elmo_direction base_direction theta_next
+    | | the pairs at both ends at a point, and one ELMO step on their span
 eigen_arc_update | problem theta eigenvalues eigenvectors lipschitz settings | lipschitz_next decision
     | ratio raises reductions evaluations | one update of Lipschitz estimates by EigenARC
 eigen_arc_run | problem settings base theta steps | lipschitz decisions

@@ -5,12 +5,15 @@ Verdicts: `pass`; `pass-alt`, right under a named choice that the adapter declar
 exchange ended; `not-applicable`, the case is too ill-conditioned for its dtype; `oracle-error`, the
 expectation itself is faulty; `xfail`, a failure that the user's list of known failures excuses; `xpass`, a
 pass that this list still holds. Only the first two are passes.
+
+A case whose right answer depends on eigenvectors that the adapter chooses is judged in two stages
+(`refopt.conformance.chained`): where the spectrum is wrong, the step is not judged.
 """
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from refopt.conformance import behaviour, comparison, evaluations, ratios
+from refopt.conformance import behaviour, chained, comparison, evaluations, ratios
 from refopt.conformance.ops import OPERATIONS, WIDE
 from refopt.conformance.ratios import Comparison
 from refopt.conformance.vectors import Case
@@ -152,9 +155,28 @@ def _score(case: Case, reply: Reply, profile: Mapping[str, Any]) -> Score:
 
 
 def _under(case: Case, expect: Mapping[str, Any], reply: Reply) -> Score:
-    operation = OPERATIONS[case.op]
     if reply.status != "ok" and not any(e["kind"] == "behaviour" for e in expect.values()):
         return Score(case, "fail", reason=reply.message or "the adapter gave an error without a message.")
+    if not chained.is_chained(expect):
+        return _judged(case, _compared(case, expect, reply))
+    spectrum = {name: e for name, e in expect.items() if e["kind"] != "chained"}
+    first = _judged(case, _compared(case, spectrum, reply))
+    if first.verdict != "pass":
+        left = f"stage {chained.STEP}: not judged, since it follows from what is wrong."
+        return first._replace(reason=f"stage {chained.SPECTRUM}: {first.reason} {left}")
+    step = _judged(case, _compared(case, chained.resolved(case, expect, reply.out), reply))
+    both = step._replace(quantities={**first.quantities, **step.quantities})
+    if step.verdict == "pass":
+        return both
+    ratio = None if step.first is None else step.quantities[step.first].ratio
+    shown = "" if ratio is None else f" Ratio {ratio:.1e} from its own eigenpairs."
+    return both._replace(
+        reason=f"stage {chained.SPECTRUM}: passes; stage {chained.STEP}: {step.reason}{shown}"
+    )
+
+
+def _compared(case: Case, expect: Mapping[str, Any], reply: Reply) -> dict[str, Comparison]:
+    operation = OPERATIONS[case.op]
     quantities: dict[str, Comparison] = {}
     for name, expectation in expect.items():
         if expectation["kind"] == "behaviour":
@@ -163,6 +185,10 @@ def _under(case: Case, expect: Mapping[str, Any], reply: Reply) -> Score:
             quantities[name] = comparison.compare(expectation, reply.out[name], case.dtype, name in WIDE)
         elif operation.requires(name):
             quantities[name] = Comparison(False, reason="is missing from the answer.")
+    return quantities
+
+
+def _judged(case: Case, quantities: Mapping[str, Comparison]) -> Score:
     judged = Score(case, "fail", quantities=quantities)
     if not quantities:
         return judged._replace(reason="the answer has none of the expected quantities.")

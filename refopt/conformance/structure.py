@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from refopt.conformance import wire
-from refopt.conformance.ops import OPERATIONS
+from refopt.conformance.ops import CHAINED, OPERATIONS
 
 DTYPES = ("float64", "float32")
 BEHAVIOURS = ("error", "finite", "unchanged")
@@ -34,6 +34,7 @@ def problems(case: Any) -> Iterable[str]:
             if not behaviour and not operation.knows(name):
                 yield f"expects {name!r}, which {case.op} does not answer."
             yield from (f"expects {name!r}, {problem}" for problem in _expectation_problems(expectation))
+        yield from _chain_problems(case.op, {**case.expect, **expectations})
     wire.decode(case.inputs, case.dtype)
 
 
@@ -80,6 +81,44 @@ def _subspace_problems(expectation: Mapping[str, Any]) -> Iterable[str]:
         yield "whose gaps are not one positive number per cluster."
 
 
+def _eigenspace_problems(expectation: Mapping[str, Any]) -> Iterable[str]:
+    yield from _array_problems(expectation)
+    yield from _array_problems({"value": expectation["basis"]})
+    for part, whole in (("columns", "value"), ("spaces", "basis")):
+        listed = sorted(column for group in expectation[part] for column in group)
+        if listed != list(range(expectation[whole]["shape"][1])):
+            yield f"whose {part} do not hold each column of the {whole} once."
+    counts = {len(expectation[part]) for part in ("columns", "spaces", "gaps")}
+    if len(counts) > 1 or not all(float(gap) > 0 for gap in expectation["gaps"]):
+        yield "whose columns, spaces and gaps are not as many, each gap positive."
+    elif any(
+        len(own) > len(space)
+        for own, space in zip(expectation["columns"], expectation["spaces"], strict=True)
+    ):
+        yield "whose columns are more than their space has dimensions."
+
+
+def _chained_problems(expectation: Mapping[str, Any]) -> Iterable[str]:
+    yield from _array_problems(expectation)
+    for name, value in expectation["given"].items():
+        yield from (f"whose given {name}: {end}" for end in _array_problems({"value": value}))
+
+
+def _chain_problems(op: str, expect: Mapping[str, Any]) -> Iterable[str]:
+    """What is wrong with the stages of a case: chained quantities stand after what they follow from."""
+    seen: set[str] = set()
+    for name, expectation in expect.items():
+        if expectation["kind"] == "chained":
+            if op not in CHAINED:
+                yield f"expects {name!r}, which is chained, and {op} has no rule for that."
+            if not {"eigenvalues", "eigenvectors"} <= set(expectation["after"]) <= seen:
+                yield f"expects {name!r}, which is chained to quantities that do not stand before it."
+            if "gradient" not in expectation["given"] or expect["eigenvectors"]["kind"] != "eigenspace":
+                yield f"expects {name!r}, which is chained, without a gradient and whole eigenspaces."
+        else:
+            seen.add(name)
+
+
 def _sphere_problems(expectation: Mapping[str, Any]) -> Iterable[str]:
     for part in ("center", "directions", "free"):
         yield from _array_problems({**expectation, "value": expectation[part]})
@@ -111,6 +150,8 @@ def _any_problems(expectation: Mapping[str, Any]) -> Iterable[str]:
 CHECKS: dict[str, Callable[[Mapping[str, Any]], Iterable[str]]] = {
     "array": _array_problems,
     "subspace": _subspace_problems,
+    "eigenspace": _eigenspace_problems,
+    "chained": _chained_problems,
     "sphere": _sphere_problems,
     "exact": _exact_problems,
     "behaviour": _behaviour_problems,

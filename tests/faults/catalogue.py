@@ -1,7 +1,8 @@
 """All planted faults and all benign variants."""
 
 from faults.amos import AMOS_FAULTS
-from faults.benign import BENIGN as BENIGN
+from faults.benign import BENIGN as SINGLE_BENIGN
+from faults.chained import CHAINED_BENIGN, CHAINED_FAULTS
 from faults.cubic import CUBIC_FAULTS
 from faults.derivatives import DERIVATIVE_FAULTS
 from faults.eigen_arc import EIGEN_ARC_FAULTS
@@ -28,8 +29,11 @@ FAULTS = (
     *EIGEN_ARC_FAULTS,
     *SOPHIA_FAULTS,
     *AMOS_FAULTS,
+    *CHAINED_FAULTS,
     *VALIDATION_FAULTS,
 )
+
+BENIGN = (*SINGLE_BENIGN, *CHAINED_BENIGN)
 
 SEEN_ONCE: dict[str, str] = {}
 """Faults that fewer than two cases can see, with the reason."""

@@ -51,6 +51,15 @@ ENGINE = (
 )
 """Faults inside refopt's own differentiation, which other implementations have no counterpart of."""
 
+CHOSEN = (
+    "cut-vectors-one-place-lower",
+    "cut-vectors-not-normalised",
+    "cut-same-vector-for-each-copy",
+    "cut-one-copy-of-each",
+    "refresh-reports-another-estimate",
+)
+"""Wrong eigenpairs of a case in two stages, of which the diagnosis looks at the step alone."""
+
 BEGUN = ("elmo", "eigen_arc", "sophia", "amos")
 """Methods whose wrong formulas are not all listed yet: none of their faults may be named wrongly."""
 
@@ -117,6 +126,11 @@ NAMES: dict[str, tuple[str, ...]] = {
     "amos-sum-for-mean": ("tensors-summed",),
     "amos-ascent-without-three": ("newton-ascent-without-its-third",),
     "amos-ascent-not-damped": ("newton-ascent-undamped",),
+    "refresh-signed-curvature": ("fosi-signed-curvature",),
+    "refresh-d2-not-projected": ("fosi-projection-missing",),
+    "refresh-base-sees-the-whole-gradient": ("fosi-base-sees-the-whole-gradient",),
+    "ends-base-not-projected": ("elmo-base-not-projected",),
+    "ends-uphill": ("elmo-step-up",),
 }
 """The right names of a planted fault where they are not its own."""
 

@@ -107,14 +107,24 @@ class ElmoPieces(FirstOrderPieces, SpectrumPieces):
         kinds = {"constant": ConstantLipschitz, "averaged": AveragedLipschitz, "eigen_arc": EigenArcLipschitz}
         return kinds[given["oracle"]](**rest)
 
-    def elmo_subspace_step(self, gradient, eigenvalues, eigenvectors, lipschitz, base, theta):
+    def elmo_subspace_step(self, gradient, eigenvalues, eigenvectors, lipschitz, base, theta, settings=None):
         """A step on a subspace, and the base's on the rest."""
         V, s = eigenvectors, made(base["optimizer"], base["settings"])
-        d1 = self.elmo_move(gradient, eigenvalues, V, lipschitz, {})["displacement"]
+        d1 = self.elmo_move(gradient, eigenvalues, V, lipschitz, settings or {})["displacement"]
         rest = self.rest(gradient, V)
         d, _ = self.moved(base["optimizer"], s, rest, theta, fresh(s, theta))
         d2 = self.on_the_rest(d, V)
         return {"elmo_direction": d1, "base_direction": d2, "theta_next": theta + d1 + d2}
+
+    def elmo_ends_step(self, problem, lipschitz, settings, base, theta, lanczos_start):
+        """The pairs at both ends, and the step from them."""
+        ends = (settings["largest"], settings["smallest"])
+        values, V, _ = self.estimate(
+            self.product(problem, theta), lanczos_start, *ends, None, settings["multiplicity"]
+        )
+        g = self.derivatives_of(problem).gradient(theta)
+        found = self.elmo_subspace_step(g, values, V, lipschitz, base, theta, settings)
+        return {"eigenvalues": values, "eigenvectors": V, **found}
 
     def rest(self, g: Any, V: Any) -> Any:
         """What the base receives."""

@@ -31,6 +31,17 @@ class FosiPieces(SophiaPieces, ScalingPieces):
         found, after = self.fosi_update(s, base["optimizer"], theta, gradient, taken)
         return {**found, "state": {"newton_velocity": after["v"], "base": after["base"]}}
 
+    def fosi_refresh_step(self, problem, settings, base, theta, lanczos_start):
+        """An estimate and the first step."""
+        s, state = _made(settings, base), _start(settings, base, theta)
+        pairs = self.estimate(
+            self.product(problem, theta), lanczos_start, s.largest, s.smallest, s.steps, s.multiplicity
+        )
+        state = self.taken_over(s, state, pairs, s.largest, s.smallest)
+        g = self.derivatives_of(problem).gradient(theta)
+        found, _ = self.fosi_update(s, base["optimizer"], theta, g, state)
+        return {"eigenvalues": pairs[0], "eigenvectors": pairs[1], **found}
+
     def fosi_directions(
         self, problem, settings, base, thetas, lanczos_start, curvature_problem=None, probes=None
     ):
