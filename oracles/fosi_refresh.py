@@ -79,7 +79,7 @@ def _loop(inputs: dict[str, Any], outputs: Quantities) -> Number:
     run = {
         "settings": inputs["settings"], "base": base["optimizer"], "base_settings": base["settings"],
     }  # fmt: skip
-    ((d1, d2),) = literal([outputs["_gradient"]], [inputs["theta"]], {0: split}, run)
+    ((d1, d2),) = literal([outputs["_gradient"]], [inputs["theta"]], {0: split}, {}, run)
     return max(
         recurrence.defect([d1], [outputs["newton_direction"]]),
         recurrence.defect([d2], [outputs["base_direction"]]),
