@@ -1,19 +1,18 @@
 """`refopt run`: one optimizer on one problem, printed step by step."""
 
 import argparse
-import ast
 import inspect
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from refopt.arrays import BACKENDS, to_host
 from refopt.cli_common import INTERRUPTED, Usage, check_writable, say
+from refopt.cli_optimizers import GROUPED, optimizer_of
 
 ROWS, FIRST_ROWS = 20, 5  # about 20 rows are printed, however many steps there are, and the first 5 always
 DIVERGED = 1
-GROUPED = ("grouped_newton", "algorithm_4")
 RECORDED = {
     "fosi": ("refresh", "scaling"),
     "sophia": ("refresh",),
@@ -24,6 +23,42 @@ RECORDED = {
         GROUPED, ("refresh", "g_bar", "H_bar", "D", "eta", "learning_rates", "step_size", "loses_descent")
     ),
 }
+
+
+class Column(NamedTuple):
+    """What a method's rows show beside value and gradient.
+
+    Attributes:
+        name: its heading, a field of the step (or what is made of one).
+        width: in characters, at least the heading's.
+        text: what a step shows.
+    """
+
+    name: str
+    width: int
+    text: Callable[[Any], str]
+
+
+def _number(name: str) -> Column:
+    return Column(name, 10, lambda step: f"{float(to_host(getattr(step, name))):.4g}")
+
+
+def _largest(name: str) -> Column:
+    def text(step: Any) -> str:
+        values = to_host(getattr(step, name))
+        return f"{float(np.max(values)):.4g}" if np.size(values) else "-"
+
+    return Column(f"max {name}", 4 + len(name), text)
+
+
+COLUMNS = {
+    "fosi": (_number("scaling"),),
+    "elmo": (_largest("lipschitz"), _number("promise")),
+    "eigen_arc": (_largest("lipschitz"), Column("decision", 8, lambda step: str(step.decision))),
+    "amos": (Column("offload", 8, lambda step: f"{step.offload:.3f}"),),
+    **dict.fromkeys(GROUPED, (_number("step_size"),)),
+}
+"""The columns of a method; those without an entry have none."""
 
 
 def add(commands: Any) -> None:
@@ -70,12 +105,12 @@ def run_command(options: argparse.Namespace) -> int:
         problem = load_problem(options.problem, backend=options.backend)
         if options.start not in problem.starts:
             raise Usage(f"`--start` is {options.start!r}; {problem.id} has {', '.join(problem.starts)}.")
-        optimizer = _optimizer(options, problem)
+        optimizer = optimizer_of(options, problem)
         theta, f = problem.starts[options.start], problem.derivatives
         asks = "lanczos_start" in inspect.signature(optimizer.init).parameters
         state = optimizer.init(theta, **({"lanczos_start": problem.lanczos_start} if asks else {}))
         record = ("value", "gradient_norm", *RECORDED.get(options.optimizer, ()))
-        printing = _Rows(options.steps)
+        printing = _Rows(options.steps, COLUMNS.get(options.optimizer, ()))
         with np.errstate(all="ignore"):  # a run that overflows ends with an outcome that says so
             trace = minimize(
                 f, optimizer, theta, state=state, max_steps=options.steps, callback=printing, record=record
@@ -94,153 +129,11 @@ def run_command(options: argparse.Namespace) -> int:
     return DIVERGED if trace.outcome in (Outcome.DIVERGED, Outcome.NO_STEP) else 0
 
 
-def _optimizer(options: argparse.Namespace, problem: Any) -> Any:
-    from refopt.adapters.naming import make, make_fosi
-    from refopt.first_order import FIRST_ORDER
-    from refopt.newton import COMPARATORS
-
-    settings, name = _settings(options.settings), options.optimizer
-    _check_options(options)
-    if name == "amos":
-        return _amos(options, problem, settings)
-    if name in GROUPED:
-        return _grouped(options, problem, settings)
-    if name == "fosi":
-        return make_fosi(settings, _base(options.base, settings))
-    if name in ("elmo", "eigen_arc"):
-        return _elmo(options, problem, settings)
-    others = dict.fromkeys(("fosi", "elmo", "eigen_arc", "amos", *GROUPED))
-    return make({**FIRST_ORDER, **COMPARATORS, **others}, name, settings)
-
-
-def _check_options(options: argparse.Namespace) -> None:
-    """Refuse an option that means nothing for the optimizer."""
-    name = options.optimizer
-    for option, owners, said in (
-        ("partition", (*GROUPED, "amos"), "grouped-newton, algorithm-4 and amos"),
-        ("internal_damping", GROUPED, "grouped-newton and algorithm-4"),
-        ("lipschitz", ("elmo",), "elmo"),
-        ("first", ("amos",), "amos"),
-        ("second", ("amos",), "amos"),
-    ):
-        if getattr(options, option) is not None and name not in owners:
-            raise Usage(f"`--{option.replace('_', '-')}` is for {said}, not for {name}.")
-    has_base = name in ("fosi", "elmo", "eigen_arc")
-    has_base |= name == "amos" and "fosi" in (options.first, options.second)
-    if options.base is not None and not has_base:
-        raise Usage(f"`--base` is {options.base}, but only fosi, elmo and eigen-arc have a base, not {name}.")
-
-
-def _elmo(options: argparse.Namespace, problem: Any, settings: dict[str, Any]) -> Any:
-    """ELMO with a named LIPSCHITZ oracle, whose settings are lipschitz.NAME; or EigenARC along a base."""
-    from refopt.adapters.naming import make_eigen_arc, make_elmo, make_lipschitz
-
-    base: dict[str, Any] | None
-    if options.optimizer == "eigen_arc":
-        base = _base(options.base, settings, "eigen-arc")  # takes base.NAME out of the settings
-        return make_eigen_arc(settings, base)
-    inner = settings.pop("lipschitz", {})
-    if not isinstance(inner, Mapping):
-        raise Usage("a setting of it is written lipschitz.NAME=VALUE; the oracle itself is `--lipschitz`.")
-    name = options.lipschitz and options.lipschitz.replace("-", "_")
-    wanted = options.base is not None or "base" in settings
-    base = _base(options.base, settings, "elmo") if wanted else None
-    return make_elmo(settings, make_lipschitz(name, inner, problem), base)
-
-
-def _base(base: str | None, settings: dict[str, Any], owner: str = "fosi") -> dict[str, Any]:
-    """The base of an optimizer by its name, with the settings base.NAME, which are taken out."""
-    from refopt.adapters.naming import near
-    from refopt.first_order import FIRST_ORDER
-
-    if base is None:
-        raise Usage(f"{owner} needs `--base`; allowed are {', '.join(FIRST_ORDER)}.")
-    if base not in FIRST_ORDER:
-        raise Usage(f"`--base` is {base!r}; allowed are {', '.join(FIRST_ORDER)}.{near(base, FIRST_ORDER)}")
-    inner = settings.pop("base", {})
-    if not isinstance(inner, Mapping):
-        raise Usage("a setting of the base is written base.NAME=VALUE; the base itself is `--base`.")
-    return {"optimizer": base, "settings": inner}
-
-
-def _amos(options: argparse.Namespace, problem: Any, settings: dict[str, Any]) -> Any:
-    """AMOS of two named optimizers; by tensor, on a named partition."""
-    from refopt.adapters.naming import make_amos
-
-    parts: dict[str, Any] = {}
-    for order in ("first", "second"):
-        given = getattr(options, order)
-        if given is None:
-            raise Usage(f"amos needs `--{order}`, such as gradient_descent or sophia.")
-        inner = settings.pop(order, {})
-        if not isinstance(inner, Mapping):
-            raise Usage(
-                f"a setting of it is written {order}.NAME=VALUE; the optimizer itself is `--{order}`."
-            )
-        parts[order] = {"optimizer": given.replace("-", "_"), "settings": dict(inner)}
-        if parts[order]["optimizer"] == "fosi":
-            parts[order]["base"] = _base(options.base, parts[order]["settings"])
-    groups = None
-    if settings.get("granularity") == "tensor":
-        groups = _partition(options, problem)
-    elif options.partition is not None:
-        raise Usage("`--partition` of amos goes with `--set granularity=tensor`.")
-    return make_amos(settings, parts["first"], parts["second"], groups)
-
-
-def _partition(options: argparse.Namespace, problem: Any) -> Any:
-    """The named partition, or the finest that follows the problem's layers."""
-    from refopt.groups import partition
-
-    name = options.partition or ("discrete" if problem.layout is None else "canonical")
-    return partition(name, problem.n, problem.layout)
-
-
-def _grouped(options: argparse.Namespace, problem: Any, settings: dict[str, Any]) -> Any:
-    """Grouped Newton on a named partition; a problem is one batch, so an epoch is one step."""
-    from refopt.adapters.naming import make_grouped
-    from refopt.grouped_newton import GroupedNewton
-
-    groups = _partition(options, problem)
-    if options.internal_damping is not None:
-        settings = {"internal_damping": options.internal_damping, **settings}
-    if options.optimizer == "algorithm_4":
-        table = GroupedNewton.algorithm_4(groups, settings.pop("steps_per_epoch", 1))
-        settings = {**{key: value for key, value in vars(table).items() if key != "groups"}, **settings}
-    return make_grouped(settings, groups)
-
-
-def _settings(given: list[str]) -> dict[str, Any]:
-    """Read NAME=VALUE, dots in a name making nested mappings."""
-    settings: dict[str, Any] = {}
-    for entry in given:
-        name, equals, value = entry.partition("=")
-        if not equals or not name:
-            raise Usage(f"`--set` is {entry!r}; write NAME=VALUE.")
-        *way, last = name.split(".")
-        inner = settings
-        for key in way:
-            inner = inner.setdefault(key, {})
-            if not isinstance(inner, dict):
-                raise Usage(f"`--set` gives {key} both a value and settings of its own.")
-        inner[last] = _value(value)
-    return settings
-
-
-def _value(text: str) -> Any:
-    if text.lower() in ("inf", "infinity"):
-        return float("inf")
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
-
-
 class _Rows:
     """Prints a row for about `ROWS` of the steps, and for each whose estimate ends unlike the last."""
 
-    def __init__(self, steps: int):
-        self._every, self._header, self._last = max(1, steps // ROWS), False, "none"
+    def __init__(self, steps: int, columns: Sequence[Column]):
+        self._every, self._columns, self._header, self._last = max(1, steps // ROWS), columns, False, "none"
 
     def __call__(self, step: Any) -> None:
         iteration = step.state.iteration - 1
@@ -250,12 +143,12 @@ class _Rows:
             return
         if not self._header:
             self._header = True
+            names = "".join(f"  {column.name:>{column.width}}" for column in self._columns)
             last = "  refresh" if hasattr(step, "refresh") else ""
-            say(f"{'step':>6}  {'value':>16}  {'|gradient|':>12}{last}")
+            say(f"{'step':>6}  {'value':>16}  {'|gradient|':>12}{names}{last}")
         value, norm = float(to_host(step.value)), float(np.linalg.norm(to_host(step.gradient)))
+        shown = "".join(f"  {column.text(step):>{column.width}}" for column in self._columns)
         said = "" if refresh == "none" else f"  {refresh}"
         if said and getattr(step, "loses_descent", False):
             said += "; the model promises a rise"
-        if hasattr(step, "promise"):
-            said += f"  promise {step.promise:.4g}"
-        say(f"{iteration:>6}  {value:>16.9g}  {norm:>12.4g}{said}")
+        say(f"{iteration:>6}  {value:>16.9g}  {norm:>12.4g}{shown}{said}".rstrip())

@@ -82,6 +82,7 @@ LAYERS = (
     ("conformance",),
     ("properties", "adapters", "templates"),
     ("plots", "cli_common"),
+    ("cli_optimizers",),
     ("cli_cases", "cli_reports", "cli_run", "cli_init"),
     ("cli_ways",),
     ("cli_verify",),
