@@ -71,8 +71,10 @@ def near(given: Any, wrong: Any) -> bool:
     if given.shape != wrong.shape:
         return False
     with np.errstate(all="ignore"):
+        equal = np.isinf(wrong) & (given == wrong)  # whose difference is NaN
+        given, wrong = (np.where(equal, 0.0, x) for x in (given, wrong))
         apart, size = (np.max(np.abs(x), initial=0.0) for x in (given - wrong, wrong))
-        return bool(apart <= SHARE * size)
+        return bool(np.isfinite(apart) and apart <= SHARE * size)
 
 
 def _numbers(
@@ -108,8 +110,14 @@ def _right(expectation: Mapping[str, Any], shape: tuple[int, ...]) -> np.ndarray
     """A right answer in the shape of the rows; zeros where it has another shape."""
     if expectation["kind"] == "any":
         return _right(expectation["members"][0], shape)
-    numbers = np.array(expectation.get("center", expectation.get("value"))["f64"], dtype=np.float64)
+    numbers = _numbers_of(expectation["center" if expectation["kind"] == "sphere" else "value"])
+    if expectation["kind"] == "sphere" and (directions := _numbers_of(expectation["directions"])).size:
+        numbers = numbers + directions[:, 0]  # the center itself is no right answer
     return numbers.reshape(shape) if numbers.size == np.prod(shape) else np.zeros(shape)
+
+
+def _numbers_of(value: Mapping[str, Any]) -> np.ndarray:
+    return np.array(value["f64"], dtype=np.float64).reshape(value["shape"])
 
 
 def _signs_as(given: np.ndarray, wrong: np.ndarray) -> np.ndarray:

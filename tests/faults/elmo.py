@@ -152,7 +152,11 @@ ELMO_FAULTS = (
         SCALAR,
         (
             change("elmo_proxy", BOUNDED, "bounded = ~(flat & (lam == 0) & (g > 0))"),
-            change("elmo_proxy", "xp.where(flat, xp.zeros_like(g), x)", "xp.where(flat, g, x)"),
+            change(
+                "elmo_proxy",
+                "xp.where(flat, xp.zeros_like(g), x)",
+                "xp.where(flat, g / xp.where(lam < 0, -lam, one), x)",
+            ),
         ),
     ),
     Fault(

@@ -60,9 +60,6 @@ CHOSEN = (
 )
 """Wrong eigenpairs of a case in two stages, of which the diagnosis looks at the step alone."""
 
-BEGUN = ("elmo", "eigen_arc", "sophia", "amos")
-"""Methods whose wrong formulas are not all listed yet: none of their faults may be named wrongly."""
-
 NAMES: dict[str, tuple[str, ...]] = {
     "adam-correction-counts-from-two": ("adam-correction-one-late",),
     "adam-epsilon-before-the-correction": ("adam-epsilon-uncorrected",),
@@ -96,12 +93,15 @@ NAMES: dict[str, tuple[str, ...]] = {
     "heavy-ball-optimal-momentum-not-squared": ("optimal-momentum-not-squared",),
     "nesterov-optimal-rate-of-gradient-descent": ("optimal-rate-without-the-smallest",),
     "gradient-descent-optimal-rate-is-one-over-l": ("optimal-rate-is-one-over-l",),
-    "elmo-factor-two-missing": ("elmo-lipschitz-halved",),
+    "elmo-factor-two-missing": ("elmo-root-without-its-two",),
     "elmo-third-for-sixth": ("elmo-lipschitz-doubled",),
     "elmo-curvature-doubled": ("elmo-curvature-not-halved",),
     "elmo-rests-at-saddles": ("elmo-no-direction-without-slope", "elmo-stays-without-slope"),
     "elmo-uphill": ("elmo-step-up",),
-    "elmo-upper-without-cubic-term": ("elmo-bounds-of-the-quadratic",),
+    "elmo-is-cubic-only": ("elmo-curvature-left-out",),
+    "elmo-unbounded-takes-newton": ("elmo-unbounded-by-newton",),
+    "eigen-arc-carried-by-order": ("eigenvectors-matched-by-order",),
+    "eigen-arc-overlaps-not-squared": ("eigenvectors-matched-with-their-sign",),
     "elmo-largest-step-of-the-slope": ("elmo-largest-step-is-the-step",),
     "sophia-does-not-clip": ("sophia-not-clipped",),
     "sophia-rho-missing": ("sophia-rho-outside",),
@@ -113,24 +113,52 @@ NAMES: dict[str, tuple[str, ...]] = {
     "sophia-refreshes-at-every-step": ("sophia-estimates-every-step",),
     "sophia-decay-without-rate": ("sophia-decay-without-the-rate",),
     "sophia-decay-ignored": ("sophia-decay-missing",),
+    "sophia-refreshes-once": ("sophia-estimates-once",),
+    "sophia-rate-one-step-late": ("schedule-one-iteration-ahead",),
+    "sophia-direction-sign": ("sophia-step-up",),
     "hutchinson-without-probe": ("hutchinson-without-the-second-probe",),
     "hutchinson-sums": ("hutchinson-summed",),
-    "amos-distance-squared": ("slope-of-the-square",),
-    "amos-slope-not-divided": ("slope-not-divided",),
-    "amos-component-for-norm": ("slope-by-component",),
     "amos-average-weights-swapped": ("slopes-averaged-the-other-way",),
     "amos-average-accumulates": ("slopes-summed",),
+    "amos-first-slope-averaged": ("first-slope-averaged",),
+    "amos-always-first-slope": ("first-slope-always-whole",),
     "amos-not-corrected": ("slopes-uncorrected",),
+    "amos-correction-one-late": ("slopes-corrected-one-late",),
+    "amos-correction-counts-hessians": ("slopes-corrected-by-hessians",),
+    "amos-slope-signed": ("slope-signed",),
+    "amos-slope-of-the-size": ("slope-of-the-size",),
+    "amos-epsilon-bounds": ("slope-epsilon-bounds",),
+    "amos-slope-not-divided": ("slope-not-divided",),
+    "amos-distance-squared": ("slope-of-the-square",),
+    "amos-distance-as-sum": ("distance-as-sum",),
+    "amos-distance-as-largest": ("distance-as-largest",),
+    "amos-norm-for-component": ("slope-by-norm",),
+    "amos-component-for-norm": ("slope-by-component",),
+    "amos-first-hessian-has-a-slope": ("slopes-against-nothing",),
+    "amos-slopes-from-the-first-hessian": ("slopes-over-the-whole-way",),
     "amos-equality-to-the-first": ("threshold-reached-is-above",),
     "amos-choice-inverted": ("threshold-the-other-way",),
-    "amos-sum-for-mean": ("tensors-summed",),
+    "amos-ascent-inverted": ("newton-ascent-the-other-way",),
     "amos-ascent-without-three": ("newton-ascent-without-its-third",),
     "amos-ascent-not-damped": ("newton-ascent-undamped",),
+    "amos-damping-squared-only": ("newton-ascent-damping-squared-only",),
+    "amos-ascent-curvature-not-squared": ("newton-ascent-curvature-not-squared",),
+    "amos-ascent-slope-divides": ("newton-ascent-slope-divides",),
+    "amos-ascent-of-concave-by-size": ("newton-ascent-of-concave-by-size",),
+    "amos-concave-to-the-second": ("newton-ascent-concave-to-the-second",),
+    "amos-mean-for-max": ("tensors-by-mean",),
+    "amos-max-for-mean": ("tensors-by-maximum",),
+    "amos-sum-for-mean": ("tensors-summed",),
+    "amos-mean-over-all": ("tensors-mean-over-all",),
+    "amos-idle-memory-goes-on": ("amos-idle-parts-go-on",),
+    "amos-idle-memory-frozen": ("amos-idle-parts-frozen",),
     "refresh-signed-curvature": ("fosi-signed-curvature",),
     "refresh-d2-not-projected": ("fosi-projection-missing",),
     "refresh-base-sees-the-whole-gradient": ("fosi-base-sees-the-whole-gradient",),
     "ends-base-not-projected": ("elmo-base-not-projected",),
     "ends-uphill": ("elmo-step-up",),
+    "ends-clusters-not-rotated": ("elmo-clusters-not-rotated",),
+    "ends-clusters-always-rotated": ("elmo-clusters-always-rotated",),
 }
 """The right names of a planted fault where they are not its own."""
 
@@ -140,11 +168,6 @@ PARTLY = {
     "cubic-curvature-made-positive": "cubic-hard-case-inverted",
 }
 """Faults whose answers are in the hard case those of a narrower mistake; they do not count as named."""
-
-
-def is_begun(fault: Fault) -> bool:
-    """Whether a fault is one of a method in `BEGUN`: its likeliest case is a case of it."""
-    return relevant(fault.ops[:1])[0].id.startswith(tuple(f"{method}." for method in BEGUN))
 
 
 def right_names(fault: Fault) -> tuple[str, ...]:

@@ -1,191 +1,12 @@
-"""Wrong steps of Sophia, wrong diagonals, wrong averages and rules of AMOS."""
+"""Wrong rules of AMOS: who moves what."""
 
 import numpy as np
 
 from refopt.conformance.mistakes.base import mistake
 
-SOPHIA = ("sophia_step", "sophia_run")
-DIAGONAL = ("hessian_diagonal",)
-AVERAGES = ("lipschitz_averages",)
-RULES = ("amos_selection",)
-
+RULES = ("amos_selection", "amos_run")
 
 AMOS_MISTAKES = (
-    mistake(
-        "sophia-not-clipped",
-        "Sophia's ratio is not clipped.",
-        "formula",
-        SOPHIA,
-        sophia_clip=lambda self, ratio: ratio,
-    ),
-    mistake(
-        "sophia-signs-only",
-        "Sophia moves by the sign of the ratio.",
-        "formula",
-        SOPHIA,
-        sophia_clip=lambda self, ratio: np.sign(ratio),
-    ),
-    mistake(
-        "sophia-rho-outside",
-        "rho does not multiply the diagonal.",
-        "formula",
-        SOPHIA,
-        sophia_divisor=lambda self, s, h: np.maximum(h, np.full_like(h, s.epsilon)),
-    ),
-    mistake(
-        "sophia-epsilon-added",
-        "Sophia adds epsilon to rho h, without a floor.",
-        "formula",
-        SOPHIA,
-        sophia_divisor=lambda self, s, h: s.rho * h + s.epsilon,
-    ),
-    mistake(
-        "sophia-absolute-diagonal",
-        "Sophia divides by |rho h|, so that negative curvature is trusted.",
-        "sign",
-        SOPHIA,
-        sophia_divisor=lambda self, s, h: np.maximum(np.abs(s.rho * h), np.full_like(h, s.epsilon)),
-    ),
-    mistake(
-        "sophia-moment-summed",
-        "Sophia's moment is a sum, without the factor 1 - beta1.",
-        "formula",
-        SOPHIA,
-        sophia_moment=lambda self, s, m, g: s.beta1 * m + g,
-    ),
-    mistake(
-        "sophia-moment-is-the-gradient",
-        "Sophia's numerator is the gradient, not its average.",
-        "formula",
-        SOPHIA,
-        sophia_moment=lambda self, s, m, g: g,
-    ),
-    mistake(
-        "sophia-diagonal-not-averaged",
-        "Sophia's diagonal is the last estimate.",
-        "formula",
-        SOPHIA,
-        sophia_diagonal=lambda self, s, h, estimate: estimate,
-    ),
-    mistake(
-        "sophia-diagonal-summed",
-        "Sophia's average of diagonals lacks the factor 1 - beta2.",
-        "formula",
-        SOPHIA,
-        sophia_diagonal=lambda self, s, h, estimate: s.beta2 * h + estimate,
-    ),
-    mistake(
-        "sophia-diagonal-squared",
-        "Sophia averages the square of the diagonal, as Adam does of the gradient.",
-        "formula",
-        SOPHIA,
-        sophia_diagonal=lambda self, s, h, estimate: s.beta2 * h + (1.0 - s.beta2) * estimate**2,
-    ),
-    mistake(
-        "sophia-stale-diagonal",
-        "A new estimate is used only from the next step on.",
-        "order",
-        SOPHIA,
-        diagonal_used=lambda self, before, after: before,
-    ),
-    mistake(
-        "sophia-estimates-one-late",
-        "Estimates are taken in at t = k - 1, 2k - 1, ..., counted from 0.",
-        "schedule",
-        SOPHIA,
-        estimates=lambda self, s, t: (t + 1) % s.refresh_every == 0,
-    ),
-    mistake(
-        "sophia-estimates-every-step",
-        "An estimate is taken in at every step.",
-        "schedule",
-        SOPHIA,
-        estimates=lambda self, s, t: True,
-    ),
-    mistake(
-        "sophia-decay-without-the-rate",
-        "Sophia's weight decay is not multiplied by the learning rate.",
-        "formula",
-        SOPHIA,
-        sophia_decay=lambda self, s, eta, theta: s.weight_decay * theta,
-    ),
-    mistake(
-        "sophia-decay-missing",
-        "Sophia leaves the weight decay out.",
-        "formula",
-        SOPHIA,
-        sophia_decay=lambda self, s, eta, theta: 0 * theta,
-    ),
-    mistake(
-        "hutchinson-without-the-second-probe",
-        "Hutchinson's estimate is the mean of H u, not of u o H u.",
-        "formula",
-        DIAGONAL,
-        probed=lambda self, hvp, probes: np.mean(np.stack([hvp(u) for u in probes]), axis=0),
-    ),
-    mistake(
-        "hutchinson-summed",
-        "Hutchinson's estimate is summed over the probes, not averaged.",
-        "formula",
-        DIAGONAL,
-        probed=lambda self, hvp, probes: np.sum(np.stack([u * hvp(u) for u in probes]), axis=0),
-    ),
-    mistake(
-        "hutchinson-of-sizes",
-        "Hutchinson's estimate takes absolute values.",
-        "sign",
-        DIAGONAL,
-        probed=lambda self, hvp, probes: np.mean(np.stack([np.abs(u * hvp(u)) for u in probes]), axis=0),
-    ),
-    mistake(
-        "slope-of-the-square",
-        "The slope of a curvature is divided by the squared length of the move.",
-        "formula",
-        AVERAGES,
-        slope=lambda self, rise, epsilon, distance: np.abs(rise) / (epsilon + distance**2),
-    ),
-    mistake(
-        "slope-not-divided",
-        "The slope of a curvature is its difference.",
-        "formula",
-        AVERAGES,
-        slope=lambda self, rise, epsilon, distance: np.abs(rise),
-    ),
-    mistake(
-        "slope-by-component",
-        "Slopes are divided by the moved component, not by the length of the move.",
-        "formula",
-        AVERAGES,
-        distance=lambda self, move, denominator: np.abs(move),
-    ),
-    mistake(
-        "slopes-averaged-the-other-way",
-        "alpha_L weighs the new slope, 1 - alpha_L the average so far.",
-        "formula",
-        AVERAGES,
-        slope_average=lambda self, a, L, slope, k, average: (1.0 - a) * L + a * slope,
-    ),
-    mistake(
-        "slopes-summed",
-        "The average of slopes lacks the factor 1 - alpha_L.",
-        "formula",
-        AVERAGES,
-        slope_average=lambda self, a, L, slope, k, average: a * L + slope,
-    ),
-    mistake(
-        "slopes-largest",
-        "The largest slope is kept in the place of the average.",
-        "selection",
-        AVERAGES,
-        slope_average=lambda self, a, L, slope, k, average: np.maximum(L, slope),
-    ),
-    mistake(
-        "slopes-uncorrected",
-        "The average of slopes is used without its bias correction.",
-        "formula",
-        AVERAGES,
-        unbiased=lambda self, a, L, k, average: L,
-    ),
     mistake(
         "threshold-reached-is-above",
         "A statistic that equals the threshold goes to the first optimizer: >= for >.",
@@ -201,11 +22,11 @@ AMOS_MISTAKES = (
         goes_first=lambda self, statistic, threshold: statistic <= threshold,
     ),
     mistake(
-        "tensors-summed",
-        "A tensor's statistic is the sum over its elements, not their mean.",
-        "formula",
+        "newton-ascent-the-other-way",
+        "What is above eq. 8 goes to the second optimizer.",
+        "selection",
         RULES,
-        gathered=lambda self, x, groups, aggregate: groups.sums(x),
+        ascends=lambda self, kappa, lam: kappa <= 1.0,
     ),
     mistake(
         "newton-ascent-without-its-third",
@@ -220,5 +41,68 @@ AMOS_MISTAKES = (
         "formula",
         RULES,
         ascent_factor=lambda self, a: 1.0 / 3.0,
+    ),
+    mistake(
+        "newton-ascent-damping-squared-only",
+        "A damped step changes eq. 8 by 1/a^2 alone, without 2 - a.",
+        "formula",
+        RULES,
+        ascent_factor=lambda self, a: a**2 / 3.0,
+    ),
+    mistake(
+        "newton-ascent-curvature-not-squared",
+        "Eq. 8 has |lambda| in the place of lambda^2.",
+        "formula",
+        RULES,
+        margin=lambda self, L, g, lam, factor: L * g * factor / lam,
+    ),
+    mistake(
+        "newton-ascent-slope-divides",
+        "Eq. 8 multiplies by the slope in the place of dividing: L > 3 lambda^2 g.",
+        "formula",
+        RULES,
+        margin=lambda self, L, g, lam, factor: L * factor / (lam**2 * g),
+    ),
+    mistake(
+        "newton-ascent-of-concave-by-size",
+        "Eq. 8 takes a negative curvature by its size.",
+        "sign",
+        RULES,
+        kappa=lambda self, L, g, lam, a: super(type(self), self).kappa(L, g, np.abs(lam), a),
+    ),
+    mistake(
+        "newton-ascent-concave-to-the-second",
+        "A negative curvature goes to the second optimizer, as no ascent is found for it.",
+        "sign",
+        RULES,
+        ascends=lambda self, kappa, lam: (kappa > 1.0) & (True if lam is None else lam > 0),
+    ),
+    mistake(
+        "tensors-by-mean",
+        "A tensor goes by the mean, although the maximum is asked for.",
+        "selection",
+        RULES,
+        largest_of=lambda self, part: np.mean(part),
+    ),
+    mistake(
+        "tensors-by-maximum",
+        "A tensor goes by the maximum, although the mean is asked for.",
+        "selection",
+        RULES,
+        mean_of=lambda self, part, n: np.max(part),
+    ),
+    mistake(
+        "tensors-summed",
+        "A tensor's statistic is the sum over its elements, not their mean.",
+        "formula",
+        RULES,
+        mean_of=lambda self, part, n: np.sum(part),
+    ),
+    mistake(
+        "tensors-mean-over-all",
+        "A tensor's sum is divided by the number of all parameters.",
+        "index",
+        RULES,
+        mean_of=lambda self, part, n: np.sum(part) / n,
     ),
 )

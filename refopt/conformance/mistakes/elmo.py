@@ -1,174 +1,178 @@
-"""Wrong ELMO steps."""
+"""Wrong models of ELMO and wrong minima of them."""
 
 import numpy as np
 
 from refopt.conformance.mistakes.base import mistake
-from refopt.elmo_proxy import elmo_minimum
+from refopt.conformance.textbook.elmo_models import at_minimum
+from refopt.elmo_triples import root
 
-SCALAR = ("elmo_scalar",)
 STEP = ("elmo_scalar", "elmo_step", "elmo_run", "elmo_subspace_step")
-MOVE = ("elmo_step", "elmo_run", "elmo_subspace_step")
-SPACE = ("elmo_subspace_step",)
-
-
-def _root(g, lam, L):
-    return np.sqrt(lam**2 + 2.0 * L * g)
+MODEL = (*STEP, "eigen_arc_update", "eigen_arc_run")
+BOUNDS = ("elmo_scalar", "elmo_step", "elmo_run")
 
 
 def _by_newton(self, g, lam, L):
-    return np.where(lam > 0, g / np.where(lam > 0, lam, 1.0), elmo_minimum(g, lam, L).step_size)
+    right = super(type(self), self).elmo_size(g, lam, L)
+    return np.where(lam > 0, g / np.where(lam > 0, lam, 1.0), right)
 
 
-def _half(self, g, lam, L):
-    """The formula g/(lam + R), without the 2."""
-    return np.where(lam + _root(g, lam, L) > 0, elmo_minimum(g, lam, L).step_size / 2.0, 0.0)
-
-
-def _of(change):
-    """The step of another triple: a function of g, lam and L."""
-
-    def elmo_size(self, g, lam, L):
-        return elmo_minimum(*change(g, lam, L)).step_size
-
-    return elmo_size
+def _by_cauchy(self, g, lam, L):
+    total = root(g, lam, L) + np.abs(lam)
+    return np.where(lam > 0, 2.0, -2.0) * g / np.where(total > 0, total, 1.0)
 
 
 def _stays(self, g, lam, L):
-    return np.where(g == 0, 0.0, elmo_minimum(g, lam, L).step_size)
+    return np.where(g == 0, 0.0, super(type(self), self).elmo_size(g, lam, L))
 
 
-def _stays_without_slope(self, c, V):
-    signs = super(type(self), self).signs(c, V)
-    return np.where(c == 0, 0.0, signs)
+def _by_size_where_unbounded(self, g, lam, L):
+    unbounded = (L == 0) & (lam < 0)
+    right = super(type(self), self).elmo_size(g, lam, L)
+    return np.where(unbounded, g / np.where(unbounded, -lam, 1.0), right)
 
 
 ELMO_MISTAKES = (
     mistake(
-        "elmo-lipschitz-halved",
-        "The cubic term of M is L|x|^3/12: R = sqrt(lam^2 + L g).",
+        "elmo-root-without-its-two",
+        "R = sqrt(lam^2 + L g), without the 2 of 2 L g.",
         "formula",
-        STEP,
-        elmo_size=_of(lambda g, lam, L: (g, lam, L / 2.0)),
+        MODEL,
+        elmo_root=lambda self, g, lam, L: root(g / 2.0, lam, L),
     ),
     mistake(
         "elmo-lipschitz-doubled",
-        "The cubic term of M is L|x|^3/3: R = sqrt(lam^2 + 4 L g).",
+        "The cubic term of M is L|x|^3/3, as ARC's is sigma |x|^3/3: R = sqrt(lam^2 + 4 L g).",
         "formula",
-        STEP,
-        elmo_size=_of(lambda g, lam, L: (g, lam, 2.0 * L)),
+        MODEL,
+        triple=lambda self, g, lam, L: (g, lam, 2.0 * L),
+    ),
+    mistake(
+        "elmo-half-for-sixth",
+        "The cubic term of M is L|x|^3/2, its 1/6 taken for the 1/2 of the quadratic one.",
+        "formula",
+        MODEL,
+        triple=lambda self, g, lam, L: (g, lam, 3.0 * L),
     ),
     mistake(
         "elmo-cubic-without-its-sixth",
         "The cubic term of M is L|x|^3, without its 1/6.",
         "formula",
-        STEP,
-        elmo_size=_of(lambda g, lam, L: (g, lam, 6.0 * L)),
+        MODEL,
+        triple=lambda self, g, lam, L: (g, lam, 6.0 * L),
     ),
     mistake(
         "elmo-curvature-not-halved",
         "The quadratic term of M is lam x^2, without its 1/2.",
         "formula",
-        STEP,
-        elmo_size=_of(lambda g, lam, L: (g, 2.0 * lam, L)),
+        MODEL,
+        triple=lambda self, g, lam, L: (g, 2.0 * lam, L),
     ),
     mistake(
         "elmo-absolute-curvature",
-        "|lambda| stands for lambda in the step: a negative curvature brakes.",
+        "|lambda| stands for lambda in the models: a negative curvature brakes.",
         "sign",
-        STEP,
-        elmo_size=_of(lambda g, lam, L: (g, np.abs(lam), L)),
+        MODEL,
+        triple=lambda self, g, lam, L: (g, np.abs(lam), L),
     ),
     mistake(
         "elmo-curvature-sign",
-        "The step has -lambda.",
+        "The models have -lambda.",
         "sign",
-        STEP,
-        elmo_size=_of(lambda g, lam, L: (g, -lam, L)),
+        MODEL,
+        triple=lambda self, g, lam, L: (g, -lam, L),
     ),
     mistake(
         "elmo-negative-curvature-as-zero",
         "A negative curvature is taken for 0.",
         "sign",
-        STEP,
-        elmo_size=_of(lambda g, lam, L: (g, np.maximum(lam, 0.0), L)),
+        MODEL,
+        triple=lambda self, g, lam, L: (g, np.maximum(lam, 0.0), L),
+    ),
+    mistake(
+        "elmo-curvature-left-out",
+        "The step is sqrt(2 g/L): the curvature is left out of the models.",
+        "formula",
+        MODEL,
+        triple=lambda self, g, lam, L: (g, 0.0 * lam, L),
     ),
     mistake(
         "elmo-step-halved",
         "The step is g/(lam + R), without its 2.",
         "formula",
-        STEP,
-        elmo_size=_half,
+        MODEL,
+        elmo_size=lambda self, g, lam, L: super(type(self), self).elmo_size(g, lam, L) / 2.0,
     ),
     mistake(
         "elmo-newton-where-convex",
         "Where the curvature is positive the step is Newton's, g/lam, and L is not used.",
         "formula",
-        STEP,
+        MODEL,
         elmo_size=_by_newton,
+    ),
+    mistake(
+        "elmo-is-cauchy",
+        "The step is (sgn(lam) R - lam)/L (appendix F.1), which goes up where the curvature is negative.",
+        "sign",
+        MODEL,
+        elmo_size=_by_cauchy,
     ),
     mistake(
         "elmo-stays-without-slope",
         "Where g = 0 the step is 0, also where the curvature is negative.",
         "selection",
-        STEP,
+        MODEL,
         elmo_size=_stays,
     ),
     mistake(
-        "elmo-no-direction-without-slope",
-        "Where g = 0 the sign of the step is that of 0, so that negative curvature is not left.",
+        "elmo-unbounded-by-newton",
+        "Where M has no minimum the step is that of |lambda|, g/|lambda|.",
         "sign",
-        MOVE,
-        signs=_stays_without_slope,
+        STEP,
+        has_minimum=lambda self, g, lam, L: (L > 0) | (lam != 0) | (g == 0),
+        elmo_size=_by_size_where_unbounded,
     ),
     mistake(
-        "elmo-step-up",
-        "The displacement walks up along the eigenvectors.",
-        "sign",
-        MOVE,
-        signs=lambda self, c, V: -super(type(self), self).signs(c, V),
-    ),
-    mistake(
-        "elmo-sign-of-slope-lost",
-        "The displacement is along -v whatever the sign of v'grad.",
-        "sign",
-        MOVE,
-        signs=lambda self, c, V: -np.ones_like(c),
+        "elmo-level-stays",
+        "Where L = lambda = 0 the step is 0, although there is a slope.",
+        "selection",
+        STEP,
+        has_minimum=lambda self, g, lam, L: (L > 0) | (lam >= 0),
     ),
     mistake(
         "elmo-bounds-swapped",
         "M* and m* change places.",
         "selection",
-        ("elmo_scalar", "elmo_step"),
-        upper=lambda self, x, g, lam, L: elmo_minimum(g, lam, L).lower,
-        lower=lambda self, x, g, lam, L: elmo_minimum(g, lam, L).upper,
+        BOUNDS,
+        upper=lambda self, x, g, lam, L: at_minimum(x, g, lam, 8.0, 5.0),
+        lower=lambda self, x, g, lam, L: at_minimum(x, g, lam, 4.0, 1.0),
     ),
     mistake(
         "elmo-bounds-of-the-quadratic",
         "M* and m* leave the cubic term out.",
         "formula",
-        ("elmo_scalar", "elmo_step"),
-        upper=lambda self, x, g, lam, L: -g * x + lam * x**2 / 2,
-        lower=lambda self, x, g, lam, L: -g * x + lam * x**2 / 2,
+        BOUNDS,
+        upper=lambda self, x, g, lam, L: at_minimum(x, g, lam, 6.0, 3.0),
+        lower=lambda self, x, g, lam, L: at_minimum(x, g, lam, 6.0, 3.0),
+    ),
+    mistake(
+        "elmo-upper-without-cubic-term",
+        "M* leaves the cubic term out.",
+        "formula",
+        BOUNDS,
+        upper=lambda self, x, g, lam, L: at_minimum(x, g, lam, 6.0, 3.0),
+    ),
+    mistake(
+        "elmo-lower-is-upper",
+        "m* is M*: the cubic term has the same sign.",
+        "sign",
+        BOUNDS,
+        lower=lambda self, x, g, lam, L: at_minimum(x, g, lam, 4.0, 1.0),
     ),
     mistake(
         "elmo-largest-step-is-the-step",
         "The largest step with M <= 0 is taken as x*.",
         "selection",
-        SCALAR,
-        farthest=lambda self, g, lam, L: elmo_minimum(g, lam, L).step_size,
-    ),
-    mistake(
-        "elmo-base-sees-the-whole-gradient",
-        "The base of the subspace form receives g, not its part outside span V.",
-        "formula",
-        SPACE,
-        rest=lambda self, g, V: g,
-    ),
-    mistake(
-        "elmo-base-not-projected",
-        "The base's direction keeps its part in span V.",
-        "formula",
-        SPACE,
-        on_the_rest=lambda self, d, V: d,
+        ("elmo_scalar",),
+        farthest=lambda self, g, lam, L: self.minimum(g, lam, L)[0],
     ),
 )

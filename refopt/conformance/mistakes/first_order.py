@@ -9,6 +9,7 @@ STEPS = ("base_step", "base_directions", "base_run")
 FOSI = ("fosi_step", "fosi_directions", "fosi_run")
 EITHER = STEPS + FOSI
 GROUPED = ("grouped_newton_step", "grouped_newton_run")
+SOPHIA = ("sophia_step", "sophia_run")
 RATES = ("optimal_rates",)
 
 
@@ -196,7 +197,7 @@ FIRST_ORDER_MISTAKES = (
         "schedule-one-iteration-ahead",
         "A schedule is asked for the rate of the next iteration.",
         "schedule",
-        EITHER + GROUPED,
+        EITHER + GROUPED + SOPHIA,
         rate=lambda self, s, t: s.learning_rate(t + 1) if callable(s.learning_rate) else s.learning_rate,
     ),
     mistake(

@@ -23,6 +23,13 @@ def _with(**changed):
     return objective
 
 
+def _by_relu(self, problem):
+    given = problem.objective
+    if not _is("network")(given) or given.arguments["activation"] != "tanh":
+        return given
+    return functools.partial(given.formula, **{**given.arguments, "activation": "relu"})
+
+
 def _times(factor, only):
     """The loss without its decay, times a factor that depends on the arguments."""
 
@@ -132,7 +139,7 @@ OBJECTIVE_MISTAKES = (
         "The activation is relu where tanh is asked for.",
         "formula",
         ANY,
-        objective=_with(activation=lambda name: "relu"),
+        objective=_by_relu,
     ),
     mistake(
         "rosenbrock-other-neighbour",

@@ -6,13 +6,12 @@ It exists for the diagnosis of wrong answers: a mistake is this textbook with on
 is fast, or careful about what the vectors call bad input.
 """
 
-from refopt.conformance.textbook.amos import AmosPieces
+from refopt.conformance.textbook.amos_run import AmosRunPieces
 from refopt.conformance.textbook.elmo import ElmoPieces
-from refopt.conformance.textbook.fosi import FosiPieces
 from refopt.conformance.textbook.grouped import GroupedPieces
 
 
-class Textbook(FosiPieces, GroupedPieces, ElmoPieces, AmosPieces):
+class Textbook(AmosRunPieces, GroupedPieces, ElmoPieces):
     """All operations in pieces."""
 
     name, version = "the textbook", "1"

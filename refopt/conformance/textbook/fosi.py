@@ -7,7 +7,7 @@ import numpy as np
 
 from refopt.conformance.textbook.first_order import fresh, made
 from refopt.conformance.textbook.scaling import ScalingPieces
-from refopt.conformance.textbook.sophia import SophiaPieces, exact
+from refopt.conformance.textbook.sophia import SophiaPieces
 from refopt.fosi import Fosi
 
 State = dict[str, Any]
@@ -19,7 +19,7 @@ class FosiPieces(SophiaPieces, ScalingPieces):
 
     def fosi_step(self, settings, base, theta, gradient, spectrum, state, diagonal=None):
         """One step from a given state and spectrum."""
-        s, before = _made(settings, base), _start(settings, base, theta)
+        s, before = fosi_made(settings, base), fosi_start(settings, base, theta)
         if np.size(spectrum["eigenvalues"]):
             pairs = [spectrum[name] for name in ("eigenvalues", "eigenvectors", "residuals")]
             ends = (spectrum["num_largest"], spectrum["num_smallest"])
@@ -33,7 +33,7 @@ class FosiPieces(SophiaPieces, ScalingPieces):
 
     def fosi_refresh_step(self, problem, settings, base, theta, lanczos_start):
         """An estimate and the first step."""
-        s, state = _made(settings, base), _start(settings, base, theta)
+        s, state = fosi_made(settings, base), fosi_start(settings, base, theta)
         pairs = self.estimate(
             self.product(problem, theta), lanczos_start, s.largest, s.smallest, s.steps, s.multiplicity
         )
@@ -91,7 +91,7 @@ class FosiPieces(SophiaPieces, ScalingPieces):
 
         `sources` are the loss, another for the estimates or None, and the probes of diagonals or None.
         """
-        s, state, free = _made(settings, base), _start(settings, base, theta), points is None
+        s, state, free = fosi_made(settings, base), fosi_start(settings, base, theta), points is None
         problem, other, probes = sources
         curvature, used_probes = self.estimates_of(problem, other), 0
         f, found, scalings, refreshed = self.derivatives_of(problem), [], [], []
@@ -119,7 +119,7 @@ class FosiPieces(SophiaPieces, ScalingPieces):
     def diagonal_at(self, problem: Any, theta: Any, probes: Any) -> Any:
         """The diagonal of the Hessian, exact or from a probe."""
         hvp = self.derivatives_of(problem).linearize(theta).hvp
-        return exact(hvp, theta) if probes is None else self.probed(hvp, probes)
+        return self.exact(hvp, theta) if probes is None else self.probed(hvp, probes)
 
     def base_diagonal(self, diagonal: Any, state: State) -> Any:
         """What the base takes in: the diagonal of the whole Hessian."""
@@ -215,12 +215,13 @@ class FosiPieces(SophiaPieces, ScalingPieces):
         return found, {**state, "v": v, "base": memory}
 
 
-def _made(settings: Mapping[str, Any], base: Mapping[str, Any]) -> Any:
+def fosi_made(settings: Mapping[str, Any], base: Mapping[str, Any]) -> Any:
+    """Return FOSI's settings as attributes, with its base's."""
     return Fosi(**{**settings, "base": made(base["optimizer"], base["settings"])})
 
 
-def _start(settings: Mapping[str, Any], base: Mapping[str, Any], theta: np.ndarray) -> State:
-    """The state before the first step: no spectrum."""
+def fosi_start(settings: Mapping[str, Any], base: Mapping[str, Any], theta: np.ndarray) -> State:
+    """Return the state before the first step: no spectrum."""
     V, u = np.zeros((len(theta), 0), dtype=theta.dtype), np.zeros(0, dtype=theta.dtype)
     memory = fresh(made(base["optimizer"], base["settings"]), theta)
     return {"V": V, "u": u, "scaling": 1.0, "v": np.zeros_like(theta), "base": memory}

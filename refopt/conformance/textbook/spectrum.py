@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refopt.conformance.adapter import Adapter
 from refopt.conformance.textbook.remembered import Remembered
+from refopt.conformance.textbook.transformer import TransformerPieces
 from refopt.derivatives import Derivatives
 from refopt.problems import Problem, load_problem
 
@@ -34,12 +34,12 @@ def remembered(identifier: str, dtype: str) -> Remembered:
     return Remembered(loaded(identifier, dtype).derivatives)
 
 
-class SpectrumPieces(Adapter):
+class SpectrumPieces(TransformerPieces):
     """The operations on spectra."""
 
     def objective(self, problem: Problem) -> Callable[[Any], Any]:
         """The function whose derivatives are taken."""
-        return problem.objective
+        return self.transformer_objective(problem.objective)
 
     def derivatives_of(self, problem: Any) -> Any:
         """Derivatives of a problem as an adapter receives it."""
