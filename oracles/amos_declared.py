@@ -6,6 +6,7 @@ from typing import Any
 
 from oracles.amos_checks import LITERAL
 from oracles.amos_method import SETTINGS, compute_run
+from oracles.amos_selection import compared
 from oracles.bases import draws
 from oracles.case import Alternative, Case, Check, Close, Exact
 from oracles.precision import floats, largest, numbers, round_float32
@@ -57,11 +58,11 @@ def _probes(seed: int, count: int, n: int) -> list[list[float]]:
     return [[1.0 if x >= 0 else -1.0 for x in numbers[i * n : (i + 1) * n]] for i in range(count)]
 
 
-def _rules(n: int) -> dict[str, Any]:
+def _rules(n: int, settings: Mapping[str, Any]) -> dict[str, Any]:
     terms = 8 * n
     why = f"about {terms} rounding errors per component and step, amplified by the condition"
     return {
-        "assignments": Exact(),
+        "assignments": Exact(margin="_margins", compared=f"{compared(settings)} of the nearest decision"),
         "offload": Close(scale=1.0, terms=2, axis="step", why="a fraction"),
         "lipschitz": Close(
             scale=lambda i, o: o["_sizes"], terms=terms, axis="step",
@@ -85,7 +86,7 @@ def run_case(
     chosen = load(problem)
     theta = chosen.start(start) if isinstance(start, str) else list(start)
     full = {**SETTINGS, **settings}
-    rules = _rules(chosen.n)
+    rules = _rules(chosen.n, full)
     inputs: dict[str, Any] = {
         "problem": problem,
         "settings": full,

@@ -16,8 +16,9 @@ from mpmath import mp, mpf
 
 from oracles import amos_averages, sophia_method
 from oracles.amos_optimizers import Owner, eigenpairs, rested, stepped
-from oracles.amos_selection import select
+from oracles.amos_selection import margins, select
 from oracles.case import Quantities
+from oracles.margins import least
 from oracles.precision import Matrix, Number, Vector, add, combine, dot, largest, norm, subtract
 
 SETTINGS: dict[str, Any] = {
@@ -107,22 +108,25 @@ def continued(settings: Mapping[str, Any], memory: Memory, now: Look) -> list[Ve
     return out
 
 
-def selection(inputs: Mapping[str, Any], memory: Memory, gradient: Vector) -> list[bool]:
-    """Return who goes to the first optimizer at a Hessian time."""
+def selection(
+    inputs: Mapping[str, Any], memory: Memory, gradient: Vector
+) -> tuple[list[bool], Number | None]:
+    """Return who goes to the first optimizer at a Hessian time, and the least margin of these decisions."""
     settings, look, groups = inputs["settings"], memory.look, inputs.get("groups")
     assert look is not None
     slopes = [abs(x) for x in gradient] if look.axes is None else [abs(dot(v, gradient)) for v in look.axes]
     L = [amos_averages.average(settings, seen) for seen in memory.slopes]
-    chosen, _ = select(settings, groups, look.curvatures, slopes, L)
+    chosen, found = select(settings, groups, look.curvatures, slopes, L)
+    nearest = least(margins(settings, found))
     if settings["unknown"] == "second":
-        return chosen
+        return chosen, nearest
     known = [bool(seen) for seen in memory.slopes]
     if settings["granularity"] == "tensor":
         assert groups is not None
         known = [
             any(k for k, s in zip(known, groups, strict=True) if s == part) for part in range(len(chosen))
         ]
-    return [x or not k for x, k in zip(chosen, known, strict=True)]
+    return [x or not k for x, k in zip(chosen, known, strict=True)], nearest
 
 
 def _needs_diagonal(inputs: Mapping[str, Any], t: int, owners: Sequence[Owner], looks: bool) -> bool:
@@ -192,7 +196,7 @@ def compute_run(changed: Mapping[str, Any], inputs: dict[str, Any]) -> Quantitie
     count = max(inputs["groups"]) + 1 if settings["granularity"] == "tensor" else problem.n
     memory.to_first = [settings["default"] == "first"] * count
     thetas, lipschitz, assignments, offload, sizes = [inputs["theta"]], [], [], [], [mpf(0)]
-    rounding = [mpf(0)]
+    rounding, nearest, margins_of_steps = [mpf(0)], None, []
     for t in range(steps):
         theta, gradient, estimate = thetas[-1], problem.gradient(thetas[-1]), None
         if _needs_diagonal(inputs, t, owners, t in when):
@@ -205,11 +209,12 @@ def compute_run(changed: Mapping[str, Any], inputs: dict[str, Any]) -> Quantitie
             sizes.append(max(sizes[-1], _size(settings, memory.look, now)))
             memory.slopes = continued(settings, memory, now)
             memory.look = now
-            memory.to_first = selection(inputs, memory, gradient)
+            memory.to_first, nearest = selection(inputs, memory, gradient)
         else:
             sizes.append(sizes[-1])
         L = [amos_averages.average(settings, seen) for seen in memory.slopes] or [mpf(0)] * problem.n
         owned = _owned(inputs, memory)
+        margins_of_steps.append(nearest)
         lipschitz.append(L)
         assignments.append("".join("1" if x else "0" for x in memory.to_first))
         offload.append(mpf(sum(owned)) / len(owned))
@@ -222,6 +227,7 @@ def compute_run(changed: Mapping[str, Any], inputs: dict[str, Any]) -> Quantitie
         "lipschitz": lipschitz,
         "thetas": thetas,
         "values": [problem.value(theta) for theta in thetas],
+        "_margins": margins_of_steps,
         "_sizes": [x or mpf(1) for x in sizes[1:]],
         "_rounding": [largest(thetas) + x or mpf(1) for x in rounding],
     }

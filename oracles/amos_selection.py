@@ -53,6 +53,12 @@ def boundary(settings: Mapping[str, Any]) -> Fraction:
     return Fraction(1) if fixed == "newton-ascent" else fraction(fixed)
 
 
+def compared(settings: Mapping[str, Any]) -> str:
+    """Return the name of what is compared."""
+    name = "kappa" if settings["threshold"] == "newton-ascent" else "L"
+    return f"the {settings['aggregate']} {name}" if settings["granularity"] == "tensor" else name
+
+
 def select(
     settings: Mapping[str, Any], groups: Any, curvatures: Sequence[Number], slopes: Sequence[Number],
     lipschitz: Sequence[Number],
@@ -66,6 +72,16 @@ def select(
         per_index = exact[2]
     found = statistics(settings, groups, per_index)
     return [x > boundary(settings) for x in found], found
+
+
+def margins(settings: Mapping[str, Any], found: Sequence[Any]) -> list[Number | None]:
+    """Return how far each statistic is from what it is compared with; None for infinite ones."""
+    edge = boundary(settings)
+    return [None if x == inf else _number(abs(x / edge - 1)) for x in found]
+
+
+def _number(x: Fraction) -> Number:
+    return mpf(x.numerator) / x.denominator
 
 
 def _close_calls(settings: Mapping[str, Any], found: Sequence[Any]) -> list[int]:
@@ -90,7 +106,8 @@ def compute(inputs: dict[str, Any]) -> Quantities:
     else:
         out["to_first"] = chosen
     if all(x <= LARGEST for x in found):
-        out["statistic"] = [mpf(x.numerator) / x.denominator for x in found]
+        out["statistic"] = [_number(x) for x in found]
+    out["_margins"] = margins(settings, found)
     return out
 
 
@@ -109,7 +126,7 @@ def floating_defect(inputs: dict[str, Any], outputs: Quantities) -> Number:
         parts = [[x for x, k in zip(values, groups, strict=True) if k == t] for t in range(max(groups) + 1)]
         values = [max(part) if s["aggregate"] == "max" else sum(part) / len(part) for part in parts]
     for name, chosen in outputs.items():
-        if name != "statistic":
+        if name not in ("statistic", "_margins"):
             wrong = [i for i, x in enumerate(values) if bool(x > 1 + mpf(10) ** -11) != chosen[i]]
             if any(abs(values[i] - 1) > mpf(10) ** -11 for i in wrong):
                 return mpf(1)
@@ -126,9 +143,15 @@ def _rules(inputs: Mapping[str, Any]) -> dict[str, Rule]:
     }
     found = compute(realized)
     accepted = [name for name in found if name.startswith("_choice")]
-    rules: dict[str, Rule] = {
-        "to_first": OneOf({name: Exact() for name in accepted}) if accepted else Exact()
-    }
+    settings = inputs["settings"]
+    as_given = settings["threshold"] != "newton-ascent" and settings["granularity"] != "tensor"
+    decision = Exact(
+        margin="_margins",
+        compared=compared(settings),
+        certain="a given number is compared with a given threshold" if as_given else "",
+        words=("second", "first"),
+    )
+    rules: dict[str, Rule] = {"to_first": OneOf(dict.fromkeys(accepted, decision)) if accepted else decision}
     if "statistic" in found:
         rules["statistic"] = Close(
             scale=lambda i, o: largest(o["statistic"]) or mpf(1),

@@ -25,7 +25,7 @@ and a case reads
             "state": {"iteration": 0, "first_moment": [0.0, 0.0], "second_moment": [0.0, 0.0]},
         },
         compute=adam_step,                             # pure function of the module, see below
-        rules={"direction": Close(terms=4, why="..."), "state.iteration": Exact()},
+        rules={"direction": Close(terms=4, why="..."), "state.iteration": Exact(certain="a count")},
     )
 
 *Inputs* are what an implementation receives: float, int, bool, str, None, lists of floats (vectors), lists of
@@ -54,8 +54,10 @@ the problem's data likewise (a quadratic's Hessian by a symmetric matrix of norm
 2^-40 scale is the condition. `perturb` names the inputs to move, "problem" for the data (default: all that
 hold floats), `samples` says how many draws. An exact quantity that changes
 under the perturbation is an error, since the case stands on a decision boundary: leave that input out of
-`perturb` and say why in the comment, or move the case. `conditions` states a condition number known better
-than measured (a repeated eigenvalue, which a perturbation would split), with the reason in the rule's `why`.
+`perturb` and say why in the comment, or move the case. Every exact quantity states the margin of its
+decisions, or why there is none (`Exact`); a margin below 1e-12 is an error unless both answers are accepted.
+`conditions` states a condition number known better than measured (a repeated eigenvalue, which a perturbation
+would split), with the reason in the rule's `why`.
 
 *Checks* are a second derivation of the same answer: `Check(name, function)` with `function(inputs, outputs)`
 -> relative defect, run at 50 digits at every build and check; the names stand in the file's header.
@@ -97,6 +99,9 @@ class Close:
         threshold: allowed ratio; 30 unless a reason stands in `why`.
         axis: "step" when the leading axis counts iterations: the condition is then a list, a number per step.
         why: one line: where scale and terms come from.
+        margin: as in `Exact`, for each step, where decisions stand behind the numbers.
+        compared: as in `Exact`.
+        certain: as in `Exact`.
     """
 
     scale: Scale | None = None
@@ -104,6 +109,9 @@ class Close:
     threshold: float = 30.0
     axis: str | None = None
     why: str
+    margin: str = ""
+    compared: str = ""
+    certain: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,9 +188,24 @@ class Chained:
     why: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Exact:
-    """Compare an int, a bool, a string or a list of them for equality."""
+    """Compare an int, a bool, a string or a list of them for equality.
+
+    A decision that rounding could take either way states its margin; everything else says why it is certain.
+
+    Attributes:
+        margin: name of an output with the relative distance of what is compared from its threshold: a number
+            for all, or one for each entry; None where no rounded number is compared (`margins.margin`).
+        compared: what is compared, such as "kappa".
+        certain: why rounding cannot matter, such as "a count"; needed without a margin, and below 1e-12.
+        words: what False and True mean, for sentences.
+    """
+
+    margin: str = ""
+    compared: str = ""
+    certain: str = ""
+    words: tuple[str, str] | tuple[()] = ()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from oracles.case import Case, Check, Close, Exact, OneOf, Quantities, Rule, Sph
 from oracles.condition import realize
 from oracles.cubic_model import solve
 from oracles.cubic_quantities import CHECKS, PAIR_CHECKS, UNBOUNDED, compute, compute_pair, given, stated
+from oracles.margins import LEAST
 
 Rows = Sequence[Sequence[float]]
 PAPER = "grouped-Newton paper, eq. 10 and Appendix D, with the conditions of a global minimum"
@@ -48,7 +49,7 @@ def cubic_case(
         "lam": float(lam),
         "scales": None if scales is None else [float(x) for x in scales],
     }
-    with mp.workdps(15):
+    with mp.workdps(30):
         numbers = realize(inputs)
         status = solve(*given(numbers)).status
         outputs = (compute_pair if pair else compute)(numbers)
@@ -92,7 +93,7 @@ def _members(conditions: dict[str, float], outputs: Quantities) -> dict[str, flo
 
 
 def _rules(outputs: Quantities, n: int, known: bool) -> dict[str, Rule]:
-    rules: dict[str, Rule] = {name: Exact() for name in EXACT if name in outputs}
+    rules: dict[str, Rule] = {name: _decision(name, outputs) for name in EXACT if name in outputs}
     if not outputs["bounded"]:
         return rules
     source = "; its condition is stated, since a perturbation would end the case" if known else ""
@@ -120,6 +121,16 @@ def _rules(outputs: Quantities, n: int, known: bool) -> dict[str, Rule]:
         )
     rules["value"] = Close(scale="_terms", terms=n, why="size of the terms that T adds up" + source)
     return rules
+
+
+def _decision(name: str, outputs: Quantities) -> Exact:
+    """Return the rule of a verdict; one without a margin, or with a small one, rests on exact zeros."""
+    margin, compared = "_margin", "the lowest eigenvalue of the shifted matrix"
+    if name == "bounded" or not outputs["bounded"]:
+        margin, compared = "_margin_bounded", "the lowest curvature without a cubic term"
+    near = outputs[margin] is None or outputs[margin] < LEAST
+    certain = "zeros are decided over the rationals, on inputs that a float holds exactly" if near else ""
+    return Exact(margin=margin, compared=compared, certain=certain)
 
 
 def _flat(value: Any) -> list[Any]:

@@ -13,6 +13,7 @@ from oracles.precision import (
     add,
     dot,
     eigensystem,
+    largest,
     matvec,
     norm,
     subtract,
@@ -22,6 +23,7 @@ from oracles.precision import (
 )
 
 Given = tuple[Matrix, Vector, Vector, Number]
+SINGULAR = mpf(10) ** -20  # an eigenvalue below it is 0, at 50 digits
 
 
 def given(inputs: dict[str, Any]) -> Given:
@@ -56,6 +58,7 @@ def compute(inputs: dict[str, Any]) -> Quantities:
     model = given(inputs)
     found = solve(*model)
     out: Quantities = {"bounded": found.status != "unbounded", "status": found.status}
+    out |= margins_of(model, found)
     if found.status == "unbounded":
         return out
     out |= {"dimension": found.dimension, "radius": found.radius}
@@ -89,7 +92,32 @@ def compute_pair(inputs: dict[str, Any]) -> Quantities:
         "_minimizer_minus": second,
         "value": found.value,
         "_terms": size_of_terms(model, first),
+        **margins_of(model, found),
+        "_margin": None,  # one point or two: of dimension 0 either way
     }
+
+
+def margins_of(model: Given, found: Minimum) -> Quantities:
+    """Return how far the kind of minimum is from another, and boundedness from its contrary.
+
+    The first is the lowest eigenvalue of G(r), scaled to entries of size 1; it is 0, and decided over the
+    rationals, where there is more than one minimizer. The second is the lowest eigenvalue of H among the
+    entries without a cubic term, relative to its largest entry; there may be none.
+    """
+    H, _, d, lam = model
+    open_ones = [i for i, x in enumerate(d) if not (lam and x)]
+    block = [[H[i][j] for j in open_ones] for i in open_ones]
+    size = largest(block)
+    out: Quantities = {"_margin": None, "_margin_bounded": _lowest(block) / size if size else None}
+    if found.status == "unique":
+        eta = found.minimizers[0]
+        r = radius(d, eta)
+        out["_margin"] = _lowest(balanced(shifted(model, r), balance(model, r)))
+    return {name: abs(x) if x is not None and abs(x) > SINGULAR else None for name, x in out.items()}
+
+
+def _lowest(matrix: Matrix) -> Number:
+    return eigensystem(matrix)[0][-1]
 
 
 def mirrored(model: Given, eta: Vector) -> Vector:

@@ -16,6 +16,7 @@ from typing import Any
 from mpmath import mp, mpf
 
 from oracles.elmo_model import Minimum, minimum
+from oracles.margins import least, margin
 from oracles.precision import Matrix, Number, Vector, add, combine, dot
 from oracles.problems import Problem
 
@@ -41,6 +42,7 @@ class Assessor:
         trials: number of trial points at which f was computed.
         nearest: smallest distance of an assessment that was compared from its boundary, in units of what
             rounding of f can do to it.
+        margin: smallest relative distance of a compared number from its boundary.
     """
 
     def __init__(self, problem: Problem, theta: Vector, rows: Matrix, values: Vector):
@@ -49,6 +51,7 @@ class Assessor:
         self.slopes = [dot(v, g) for v in rows]
         self.value = problem.value(theta)
         self.trials, self.nearest = 0, mp.inf
+        self.margin: Number | None = None
         self._known: dict[tuple[Any, ...], Any] = {}
         self._minima: dict[tuple[int, Any], Minimum] = {}
 
@@ -85,6 +88,7 @@ class Assessor:
         promise = self.promise(lipschitz)
         if promise == 0:
             return None, mpf(0)
+        self.margin = least([self.margin, margin(promise, 4 * EPSILON * abs(self.value))])
         if promise <= 4 * EPSILON * abs(self.value):
             return mpf(1), mpf(0)
         self.trials += 1
@@ -97,6 +101,7 @@ class Assessor:
         """Return the sign of assessment - boundary, and remember how near it was."""
         ratio, size = self(lipschitz), self.size(lipschitz)
         if size:
+            self.margin = least([self.margin, margin(ratio, boundary)])
             self.nearest = min(self.nearest, abs(ratio - boundary) / (mpf(2) ** -53 * (size + abs(ratio))))
         return int(mp.sign(ratio - boundary)) if mp.isfinite(ratio) else -1
 
@@ -116,7 +121,8 @@ def update(assess: Assessor, lipschitz: Sequence[Number], settings: Mapping[str,
     """
     L, ratio = list(lipschitz), assess(list(lipschitz))
     out: dict[str, Any] = {
-        "ratio": ratio, "decision": "kept", "lipschitz_next": L, "raises": 0, "reductions": [0] * len(L)
+        "ratio": ratio, "margin": None, "decision": "kept", "lipschitz_next": L, "raises": 0,
+        "reductions": [0] * len(L),
     }  # fmt: skip
     if ratio is None:
         out["decision"] = "still"
@@ -124,8 +130,11 @@ def update(assess: Assessor, lipschitz: Sequence[Number], settings: Mapping[str,
         out["decision"] = "shrunk"
         out["lipschitz_next"] = [max(settings["shrink"] * x, settings["floor"]) for x in L]
     elif assess.compare(L, settings["low"]) < 0:
-        out |= _raised(assess, L, settings) | {"decision": "raised"}
-    return {**out, "evaluations": assess.trials}
+        entering = assess.margin
+        out |= _raised(assess, L, settings) | {"decision": "raised", "margin": entering}
+        return {**out, "evaluations": assess.trials, "whole_margin": assess.margin}
+    out["margin"] = assess.margin
+    return {**out, "evaluations": assess.trials, "whole_margin": assess.margin}
 
 
 def _raised(assess: Assessor, lipschitz: Vector, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ def compute(inputs: dict[str, Any]) -> Quantities:
     thetas, gradients, before = [inputs["theta"]], [], None
     known: list[Number] = []
     rows: dict[str, list[Any]] = {name: [] for name in ("ratios", "decisions", "lipschitz", "evaluations")}
+    margins: dict[str, list[Any]] = {"_margins": [], "_whole_margins": []}
     sizes, frames, nearest = [], [], mp.inf
     for _ in range(inputs["steps"]):
         theta = thetas[-1]
@@ -40,13 +41,15 @@ def compute(inputs: dict[str, Any]) -> Quantities:
         for name, key in (("ratios", "ratio"), ("decisions", "decision"), ("evaluations", "evaluations")):
             rows[name].append(found[key])
         rows["lipschitz"].append(known)
+        margins["_margins"].append(found["margin"])
+        margins["_whole_margins"].append(found["whole_margin"])
         sizes.append(assess.size(entering) + abs(found["ratio"]))
         frames.append(whole)
         nearest = min(nearest, assess.nearest)
         gradients.append(problem.gradient(theta))
         after = memories(base, rates, fresh(base, problem.n), gradients)
         thetas.append(add(theta, direction(base, rates, after, gradients[-1], theta)))
-    return {**rows, "thetas": thetas, "_sizes": sizes, "_frames": frames, "_nearest": nearest}
+    return {**rows, **margins, "thetas": thetas, "_sizes": sizes, "_frames": frames, "_nearest": nearest}
 
 
 def _ends(frame: Frame) -> list[int]:
@@ -113,12 +116,12 @@ def run_case(
         "ratios": close(
             scale=lambda i, o: o["_sizes"], terms=4 * n, why=f"rounding of f over the promise; {why}"
         ),
-        "decisions": Exact(),
+        "decisions": Exact(margin="_margins", compared="the entering assessment"),
         "lipschitz": close(
             scale=lambda i, o: [min(row) for row in o["lipschitz"]], terms=4,
             why="powers of two times the initial L, relative to the smallest",
         ),
-        "evaluations": Exact(),
+        "evaluations": Exact(margin="_whole_margins", compared="the assessment nearest to its boundary"),
         "thetas": close(
             scale=lambda i, o: max(largest(row) for row in o["thetas"]), terms=max(n, TERMS[base]),
             why="the largest point; the base's own operations, amplified by the condition",

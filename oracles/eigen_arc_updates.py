@@ -19,6 +19,8 @@ from oracles.problems import load
 
 SOURCE = "ELMO paper, Algorithm 3, line 8 corrected as in the claims, section 6; problem {}"
 EXACT = ("decision", "raises", "reductions", "evaluations")
+ASSESSED = "the assessment nearest to its boundary"
+ENTERING = Exact(margin="_margin", compared="the entering assessment")
 NUDGE = mpf(2) ** -30
 
 
@@ -35,7 +37,8 @@ def compute(inputs: dict[str, Any]) -> Quantities:
     ratio = out.pop("ratio")
     size = assess.size(inputs["lipschitz"]) + abs(ratio) if ratio is not None and mp.isfinite(ratio) else None
     found = {"ratio": ratio} if size is not None else {}
-    return {**found, **out, "_size": size or mpf(1), "_nearest": assess.nearest}
+    margins = {"_margin": out.pop("margin"), "_whole_margin": out.pop("whole_margin")}
+    return {**found, **out, "_size": size or mpf(1), "_nearest": assess.nearest, **margins}
 
 
 def compute_boundary(name: str, inputs: dict[str, Any]) -> Quantities:
@@ -44,7 +47,7 @@ def compute_boundary(name: str, inputs: dict[str, Any]) -> Quantities:
     for side, factor in (("above", 1 - NUDGE), ("below", 1 + NUDGE)):
         settings = {**inputs["settings"], name: inputs["settings"][name] * factor}
         for key, value in compute({**inputs, "settings": settings}).items():
-            if key in ("ratio", "_size"):
+            if key in ("ratio", "_size", "_margin"):
                 out[key] = value
             elif key in ("decision", "lipschitz_next"):
                 out[f"_{key}_{side}"] = value
@@ -82,9 +85,11 @@ def _rules(assessed: bool, boundary: bool) -> dict[str, Rule]:
             scale="_size", terms=16, why="rounding of f at both ends over the promise; sums along the vectors"
         )
     if not boundary:
-        return rules | {name: Exact() for name in EXACT} | {"lipschitz_next": own("lipschitz_next")}
+        counted = Exact(margin="_whole_margin", compared=ASSESSED)
+        rules |= {name: ENTERING if name == "decision" else counted for name in EXACT}
+        return rules | {"lipschitz_next": own("lipschitz_next")}
     sides = ("above", "below")
-    rules["decision"] = OneOf({f"_decision_{side}": Exact() for side in sides})
+    rules["decision"] = OneOf({f"_decision_{side}": ENTERING for side in sides})
     rules["lipschitz_next"] = OneOf({f"_lipschitz_next_{s}": own(f"_lipschitz_next_{s}") for s in sides})
     return rules
 

@@ -47,7 +47,7 @@ def _each(name: str) -> Callable[[dict[str, Any], Quantities], list[Number]]:
 
 
 def _rules(outputs: Quantities) -> dict[str, Rule]:
-    rules: dict[str, Rule] = {"bounded": Exact()}
+    rules: dict[str, Rule] = {"bounded": Exact(certain="signs and zeros of given numbers")}
     for name in NAMES:
         if name in outputs:
             terms, why = (1, STEP) if name == "step_size" else (2, f"{STEP}; twice as many operations")

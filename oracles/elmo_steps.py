@@ -29,6 +29,7 @@ SOURCE = "ELMO paper, Algorithm 1 and eq. 7; claims, section 4"
 Pair = tuple[Number, Number, Number, Vector]  # slope, curvature, L, unit vector up the slope
 AS_GIVEN = "clusters=as-given"
 STAY = "tie=stay"
+VERDICT = Exact(certain="signs and zeros of given numbers")
 
 
 def pairs_of(inputs: Mapping[str, Any], clusters: str) -> list[Pair]:
@@ -129,13 +130,16 @@ def _size_of(name: str) -> Any:
 def rules_of(outputs: Quantities, n: int) -> dict[str, Rule]:
     """Return the rules that fit the quantities of a step."""
     if not outputs["bounded"]:
-        return {"bounded": Exact()}
+        return {"bounded": VERDICT}
     why = f"products of V (n = {n}) with a vector, and a handful of operations on each pair"
 
     def close(scale: Any) -> Close:
         return Close(scale=scale, terms=n, why=why)
 
-    rules: dict[str, Rule] = {"promise": close(_size_of("promise")), "bounded": Exact()}
+    rules: dict[str, Rule] = {
+        "promise": close(_size_of("promise")),
+        "bounded": VERDICT,
+    }
     rules |= {
         name: close(_gradient_size if name == "slopes" else _size_of(name))
         for name in ("slopes", "step_sizes", "upper", "lower")

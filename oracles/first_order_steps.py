@@ -67,7 +67,7 @@ def _rules(optimizer: str, zero: bool, empty: bool) -> dict[str, Rule]:
     rules: dict[str, Rule] = {
         "direction": Close(scale=scale, terms=terms, why=why),
         "theta_next": Close(terms=terms, why="one addition to the direction"),
-        "state.iteration": Exact(),
+        "state.iteration": Exact(certain="a count"),
     }
     return rules | {
         f"state.{name}": Close(

@@ -86,7 +86,7 @@ def _case(
         },
         compute=compute,
         rules={
-            "refreshed": Exact(),
+            "refreshed": Exact(certain="a schedule of integers"),
             "scaling": Close(scale=1.0, terms=40, axis="step", why="a ratio of Ritz values, of size 1"),
             "values": Close(scale=lambda i, o: max(o["values"]), terms=40, axis="step", why=why),
         },

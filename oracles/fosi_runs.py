@@ -146,7 +146,7 @@ def _close(scale: Any, terms: int, what: str) -> Close:
 
 def _rules(op: str, terms: int) -> dict[str, Rule]:
     common: dict[str, Rule] = {
-        "refreshed": Exact(),
+        "refreshed": Exact(certain="a schedule of integers"),
         "scaling": _close(1.0, terms, "a ratio of Ritz values, of size 1"),
     }
     if op == "fosi_run":

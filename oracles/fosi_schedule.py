@@ -8,6 +8,7 @@ from typing import Any
 from mpmath import mp, mpf
 
 from oracles.case import Alternative, Case, Exact, Quantities
+from oracles.margins import least, margin
 from oracles.precision import Number
 
 NEARLY_INTEGER = mpf(10) ** -9
@@ -41,6 +42,14 @@ TIMES = (
 )
 
 
+INTEGERS = Exact(certain="a schedule of integers")
+ROUNDED = Exact(
+    margin="_margin",
+    compared="the period before it is rounded",
+    certain="what lies within 1e-9 of an integer, as rounding leaves it, counts as the integer",
+)
+
+
 def _times(what: str, warmup: int, period: int, steps: int, comment: str) -> Case:
     return Case(
         id=f"fosi.refresh_times.L3.{what}",
@@ -52,8 +61,8 @@ def _times(what: str, warmup: int, period: int, steps: int, comment: str) -> Cas
         flags=("ScheduleOffByOne",),
         inputs={"warmup": warmup, "refresh_every": period, "steps": steps},
         compute=compute_times,
-        rules={"times": Exact()},
-        alternatives={"fosi.schedule=published": Alternative(_published_times, {"times": Exact()})},
+        rules={"times": INTEGERS},
+        alternatives={"fosi.schedule=published": Alternative(_published_times, {"times": INTEGERS})},
     )
 
 
@@ -63,15 +72,22 @@ def period_of(value: Number) -> int:
     return max(1, nearest if abs(value - nearest) <= NEARLY_INTEGER else int(mp.ceil(value)))
 
 
+def _rounded(value: Number) -> Quantities:
+    """Return the period, which jumps from k >= 1 to k + 1 at k + 1e-9, and its margin."""
+    below = max(1, int(mp.floor(value)))
+    jumps = [k + NEARLY_INTEGER for k in (below, below + 1)]
+    return {"period": period_of(value), "_margin": least([margin(value, jump) for jump in jumps])}
+
+
 def compute_period(inputs: dict[str, Any]) -> Quantities:
     """Return T = 2m/(rho - 1), rho the exact value of the float."""
-    return {"period": period_of(2 * inputs["lanczos_steps"] / (inputs["overhead"] - 1))}
+    return _rounded(2 * inputs["lanczos_steps"] / (inputs["overhead"] - 1))
 
 
 def compute_measured(inputs: dict[str, Any]) -> Quantities:
     """Return T = tau_3/(rho tau_1 - tau_2)."""
     spare = inputs["overhead"] * inputs["base_latency"] - inputs["fosi_latency"]
-    return {"period": period_of(inputs["ese_latency"] / spare)}
+    return _rounded(inputs["ese_latency"] / spare)
 
 
 # fmt: off
@@ -108,7 +124,7 @@ def _period(what: str, m: int, overhead: float, comment: str) -> Case:
         flags=("PeriodRounding",),
         inputs={"lanczos_steps": m, "overhead": overhead},
         compute=compute_period,
-        rules={"period": Exact()},
+        rules={"period": ROUNDED},
         perturb=(),
     )
 
@@ -125,7 +141,7 @@ def _measured(what: str, base: float, fosi: float, ese: float, overhead: float, 
         flags=("PeriodRounding",),
         inputs=dict(zip(names, (base, fosi, ese, overhead), strict=True)),
         compute=compute_measured,
-        rules={"period": Exact()},
+        rules={"period": ROUNDED},
         perturb=(),
     )
 

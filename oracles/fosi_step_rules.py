@@ -42,7 +42,7 @@ def rules_of(base: str, n: int, zero: frozenset[str], noise: bool) -> dict[str, 
         "base_direction": close("base_direction", step, f"{sweep}, measured by the whole step"),
         "theta_next": close("theta_next", point, "two additions, measured by |theta| + |step|"),
         "state.newton_velocity": close("state.newton_velocity", gradient, sweep),
-        "state.base.iteration": Exact(),
+        "state.base.iteration": Exact(certain="a count"),
     }
     for name in fresh(base, 0):
         if name != "iteration":

@@ -34,16 +34,19 @@ from oracles.encoding import (
     encode_array,
     encode_input,
 )
+from oracles.margins import decided
 from oracles.precision import DIGITS
 
 
-def _expectation(case: Case, name: str, rule: Rule, runs: tuple, condition: Any) -> dict[str, Any]:
-    """Turn one quantity, computed at both precisions, into its frozen expectation."""
+def _expectation(
+    case: Case, name: str, rule: Rule, runs: tuple, condition: Any, both: bool
+) -> dict[str, Any]:
+    """Turn one quantity, computed at both precisions, into what is frozen; `both`: so is another."""
     (_, low), (inputs, high) = runs
     if isinstance(rule, Exact):
         if low[name] != high[name]:
             raise Rejected(f"{case.id}: {name} is exact but differs between the precisions.")
-        return {"kind": "exact", "value": high[name]}
+        return {"kind": "exact", "value": high[name], **decided(case, name, rule, high, both)}
     if isinstance(rule, Subspace):
         return frozen_sets.subspace(case, name, rule, runs, condition)
     if isinstance(rule, Eigenspace):
@@ -67,6 +70,7 @@ def _expectation(case: Case, name: str, rule: Rule, runs: tuple, condition: Any)
         "terms": rule.terms,
         "threshold": rule.threshold,
         **axis,
+        **(decided(case, name, rule, high, both) if isinstance(rule, Close) else {}),
         "why": rule.why,
     }
 
@@ -95,7 +99,9 @@ def _answers(case: Case, compute: Compute | None, rules: Mapping[str, Rule]) -> 
         n: scale_of(r, n, inputs, high) for n, r in singles.items() if isinstance(r, (Close, Chained, Sphere))
     }
     conditions = measure(case, compute, {n: singles[n] for n in singles}, scales)
-    frozen_by_name = {n: _expectation(case, n, r, runs, conditions[n]) for n, r in singles.items()}
+    frozen_by_name = {
+        n: _expectation(case, n, r, runs, conditions[n], n not in rules) for n, r in singles.items()
+    }
     out = {}
     for name in [n for n in high if n in rules] + [n for n in rules if n not in high]:
         rule = rules[name]

@@ -76,12 +76,12 @@ def _rate_sizes(inputs: dict[str, Any], outputs: Quantities) -> list[Number]:
     return sizes
 
 
-def run_rules(n: int, count: int) -> dict[str, Rule]:
+def run_rules(n: int, count: int, plateau: bool = False) -> dict[str, Rule]:
     """Return the rules of a run."""
     terms = n + 4 * count**2
     why = f"about n + 4 S^2 = {terms} operations a step, amplified by the condition"
     return {
-        "refreshed": Exact(),
+        "refreshed": Exact(certain="a schedule of integers; models without minimum where D is exactly 0"),
         "learning_rates": Close(
             scale=_rate_sizes,
             terms=terms,
@@ -89,7 +89,12 @@ def run_rules(n: int, count: int) -> dict[str, Rule]:
             why=f"each step's norm, and how far it turns with the point; {why}",
         ),
         "step_sizes": Close(
-            scale=lambda i, o: max(o["step_sizes"]), terms=4, axis="step", why="a product of a few factors"
+            scale=lambda i, o: max(o["step_sizes"]),
+            terms=4,
+            axis="step",
+            why="a product of a few factors",
+            margin="_margins" if plateau else "",
+            compared="the loss of a plateau's call" if plateau else "",
         ),
         "thetas": Close(
             scale=lambda i, o: max(largest(row) for row in o["thetas"]),
@@ -168,9 +173,9 @@ def run_case(
 ) -> Case:  # fmt: skip
     """Build a case of `grouped_newton_run`."""
     inputs = _inputs(problem, labels, start, settings, curvature) | {"steps": steps}
-    rules = {
-        name: rule for name, rule in run_rules(len(labels), max(labels) + 1).items() if name not in left_out
-    }
+    plateau = inputs["settings"]["plateau"] is not None
+    every = run_rules(len(labels), max(labels) + 1, plateau)
+    rules = {name: rule for name, rule in every.items() if name not in left_out}
     others = {
         name: Alternative(partial(_chosen, partial(compute_run, choice=name), left_out), rules)
         for name in alternatives

@@ -19,6 +19,7 @@ from oracles import cubic_model
 from oracles.averages import rate
 from oracles.bases import draws
 from oracles.case import Quantities
+from oracles.margins import least, margin
 from oracles.precision import PERTURBATION, Matrix, Number, Vector, add, norm, solve, subtract
 from oracles.problems import Problem
 from oracles.summary_tensors import Forms, pieces
@@ -171,6 +172,19 @@ def reductions(losses: Sequence[Number], plateau: Mapping[str, Any] | None) -> i
     return reduced
 
 
+def plateau_margin(losses: Sequence[Number], plateau: Mapping[str, Any] | None) -> Number | None:
+    """Return the least margin of the comparisons that `reductions` makes; None where there are none."""
+    if plateau is None:
+        return None
+    calls, best, found = losses[plateau["every"] - 1 :: plateau["every"]], None, []
+    for loss in calls:
+        if best is not None:
+            found.append(margin(loss, (1 - THRESHOLD) * best))
+        if best is None or loss < (1 - THRESHOLD) * best:
+            best = loss
+    return least(found)
+
+
 def compute_run(inputs: dict[str, Any], choice: str = "") -> Quantities:
     """Return a run of Algorithm 4.
 
@@ -185,7 +199,7 @@ def compute_run(inputs: dict[str, Any], choice: str = "") -> Quantities:
     settings, labels, problem = inputs["settings"], inputs["groups"], inputs["problem"]
     tau, plateau = settings["refresh_every"], settings["plateau"]
     thetas, gradients, losses, etas = [inputs["theta"]], [], [], []
-    rates, sizes, refreshed, estimates = [], [], [], {}
+    rates, sizes, refreshed, estimates, margins = [], [], [], {}, []
     for t in range(inputs["steps"]):
         theta = thetas[-1]
         gradients.append(problem.gradient(theta))
@@ -203,6 +217,7 @@ def compute_run(inputs: dict[str, Any], choice: str = "") -> Quantities:
         rates.append(positive(average) if clip_average and settings["positive_part"] else average)
         factor = (plateau["factor"] if plateau else mpf(1)) ** reductions(losses[:-1], plateau)
         sizes.append(rate(settings, t) * factor)
+        margins.append(plateau_margin(losses[:-1], plateau))
         thetas.append([x - sizes[-1] * v * rates[-1][s] for x, v, s in zip(theta, u, labels, strict=True)])
     return {
         "refreshed": refreshed,
@@ -211,4 +226,5 @@ def compute_run(inputs: dict[str, Any], choice: str = "") -> Quantities:
         "thetas": thetas,
         "values": [problem.value(theta) for theta in thetas],
         "_estimates": estimates,
+        "_margins": margins,
     }

@@ -6,9 +6,10 @@ from typing import Any
 
 from mpmath import mpf
 
-from oracles.averages import rate
+from oracles.averages import correction, rate
 from oracles.case import Alternative, Case, Check, Close, Exact, Quantities, Rule
-from oracles.precision import Number, add, norm
+from oracles.margins import margin
+from oracles.precision import Number, Vector, add, norm
 from oracles.recurrence import defect
 from oracles.sophia_method import (
     CORRECTED,
@@ -48,7 +49,17 @@ def compute(choices: Sequence[str], inputs: dict[str, Any]) -> Quantities:
         "direction": d,
         "theta_next": add(inputs["theta"], d),
         "state.iteration": t + 1,
+        "_margins": _margins(choices, settings, t, m, seen),
     }
+
+
+def _margins(
+    choices: Sequence[str], settings: Mapping[str, Any], t: int, m: Vector, h: Vector
+) -> list[Number | None]:
+    """Return how far each |m| is from max(rho h, epsilon)."""
+    scale = correction(settings["beta1"], t + 1) if CORRECTED in choices else mpf(1)
+    limits = [scale * max(settings["rho"] * x, settings["epsilon"]) for x in h]
+    return [margin(abs(x), limit) for x, limit in zip(m, limits, strict=True)]
 
 
 def textbook_defect(inputs: dict[str, Any], outputs: Quantities) -> Number:
@@ -76,14 +87,14 @@ def _rules(zero: tuple[str, ...]) -> dict[str, Rule]:
     return {
         "state.hessian_diagonal": close("state.hessian_diagonal", 2, "two products and a sum per component"),
         "state.first_moment": close("state.first_moment", 2, "two products and a sum per component"),
-        "clipped": Exact(),
+        "clipped": Exact(margin="_margins", compared="|m|", words=("kept", "clipped")),
         "direction": close("direction", 6, "six rounded operations per component"),
         "theta_next": Close(
             scale=lambda i, o: norm(i["theta"]) + norm(o["direction"]),
             terms=6,
             why="one addition to the direction, measured by |theta| + |direction|",
         ),
-        "state.iteration": Exact(),
+        "state.iteration": Exact(certain="a count"),
     }
 
 

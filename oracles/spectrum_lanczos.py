@@ -8,6 +8,7 @@ from mpmath import mp, mpf
 from oracles import problems
 from oracles.case import Case, Check, Close, Exact, Quantities
 from oracles.krylov import jacobi, measure_of, ritz_values, spectral, weights_of
+from oracles.margins import margin
 from oracles.precision import Number, Vector, add, dot, norm, round_float32, subtract
 
 SOURCE = "FOSI paper, appendix A.1, Algorithm 1"
@@ -144,7 +145,8 @@ def number_of_steps(inputs: dict[str, Any]) -> Quantities:
     """Return m = min(n, ceil(max(4(k+l), 2 ln n))), at least 1."""
     n, pairs = inputs["n"], inputs["largest"] + inputs["smallest"]
     logarithm = int(mp.ceil(2 * mp.log(n)))
-    return {"steps": max(1, min(n, max(4 * pairs, logarithm)))}
+    value = 2 * mp.log(n)
+    return {"steps": max(1, min(n, max(4 * pairs, logarithm))), "_margin": margin(value, mp.nint(value))}
 
 
 STEPS = (
@@ -180,7 +182,7 @@ def _numbers_of_steps() -> list[Case]:
             flags=("Steps",),
             inputs={"n": n, "largest": k, "smallest": l},
             compute=number_of_steps,
-            rules={"steps": Exact()},
+            rules={"steps": Exact(margin="_margin", compared="2 ln n")},
         )
         for n, k, l, comment in STEPS
     ]

@@ -228,7 +228,7 @@ def test_periods(m, overhead, period):
     names = {"40-1.1": "paper", "40-1.2": "fifth", "4-1.3": "third", "1-100.0": "generous"}
     case = CASES[f"fosi.refresh_period.L3.{names[f'{m}-{overhead}']}"]
     assert case.inputs == {"lanczos_steps": m, "overhead": overhead}
-    assert answer(case.id) == {"period": period}
+    assert answer(case.id)["period"] == period
 
 
 def test_fosi_over_sophia_by_hand():

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from refopt.conformance import ratios, wire
+from refopt.conformance import decisions, ratios, wire
 from refopt.conformance.ratios import Comparison
 
 Expectation = Mapping[str, Any]
@@ -55,6 +55,8 @@ def compare_array(expectation: Expectation, given: Any, dtype: str, wide: bool =
     position = tuple(int(i) for i in where)
     at = (found.step, *position) if by_step else position
     found = found._replace(given=float(given[at]), expected=float(expected.high[at]))
+    if by_step:
+        found = found._replace(reason=found.reason + decisions.at_step(expectation, at[0], dtype))
     return found._replace(step=found.step if by_step else None, position=position)
 
 
@@ -187,6 +189,8 @@ def compare_exact(expectation: Expectation, given: Any, dtype: str, wide: bool =
     expected, plain = expectation["value"], _plain(given)
     if _typed(plain) == _typed(expected):
         return Comparison(True)
+    if told := decisions.wrong(expectation, plain, dtype):
+        return Comparison(False, reason=told)
     shown = f"has dtype {plain.dtype}" if isinstance(plain, wire.Unfit) else f"is {str(plain)[:120]}"
     return Comparison(False, reason=f"{shown}, {str(expected)[:120]} is expected.")
 

@@ -64,6 +64,8 @@ def _array_problems(expectation: Mapping[str, Any]) -> Iterable[str]:
         expectation.get("axis") != "step" or len(condition) != value["shape"][0]
     ):
         yield "whose condition is not one number per step."
+    if "margin" in expectation:
+        yield from _margin_problems(expectation, [None] * value["shape"][0])
 
 
 def _is_number(x: Any) -> bool:
@@ -133,6 +135,19 @@ def _exact_problems(expectation: Mapping[str, Any]) -> Iterable[str]:
     values = expectation["value"] if isinstance(expectation["value"], list) else [expectation["value"]]
     if not all(isinstance(value, (bool, int, str)) for value in values):
         yield "which is exact but not made of integers, booleans and strings."
+    yield from _margin_problems(expectation, expectation["value"])
+
+
+def _margin_problems(expectation: Mapping[str, Any], value: Any) -> Iterable[str]:
+    """What is wrong with the margins of decisions, where there are any."""
+    if ("margin" in expectation) != ("compared" in expectation):
+        yield "which has a margin without what is compared, or this without a margin."
+    margins = expectation.get("margin")
+    if isinstance(margins, list) and (not isinstance(value, list) or len(margins) != len(value)):
+        yield "which has another number of margins than of decisions."
+    listed = margins if isinstance(margins, list) else [margins]
+    if not all(x is None or (_is_number(x) and 0 <= x < math.inf) for x in listed):
+        yield "whose margins are not finite numbers from 0 on."
 
 
 def _behaviour_problems(expectation: Mapping[str, Any]) -> Iterable[str]:
