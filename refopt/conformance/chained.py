@@ -272,7 +272,8 @@ def restated(case: Case, out: Mapping[str, Any]) -> Case:
         op = "fosi_step"
     else:
         pairs = {"eigenvalues": values, "eigenvectors": vectors, "lipschitz": given["lipschitz"]}
-        inputs, op = {**pairs, **common}, "elmo_subspace_step"
+        inputs = {**pairs, **common, "settings": {"clusters": settings["clusters"]}}  # for the textbook
+        op = "elmo_subspace_step"
     return dataclasses.replace(
         case, op=op, inputs=inputs, expect=resolved(case, case.expect, out), alternatives={}
     )

@@ -20,6 +20,7 @@ from refopt.conformance.mistakes.elmo import ELMO_MISTAKES
 from refopt.conformance.mistakes.elmo_moves import ELMO_MOVE_MISTAKES
 from refopt.conformance.mistakes.first_order import FIRST_ORDER_MISTAKES
 from refopt.conformance.mistakes.fosi import FOSI_MISTAKES
+from refopt.conformance.mistakes.fosi_estimates import FOSI_ESTIMATE_MISTAKES
 from refopt.conformance.mistakes.grouped import GROUPED_MISTAKES
 from refopt.conformance.mistakes.grouped_rates import GROUPED_RATE_MISTAKES
 from refopt.conformance.mistakes.objectives import OBJECTIVE_MISTAKES
@@ -39,6 +40,7 @@ MISTAKES: tuple[Mistake, ...] = (
     *SPECTRUM_MISTAKES,
     *SCALING_MISTAKES,
     *FOSI_MISTAKES,
+    *FOSI_ESTIMATE_MISTAKES,
     *SUMMARY_MISTAKES,
     *CUBIC_MISTAKES,
     *CUBIC_ANSWER_MISTAKES,

@@ -174,36 +174,6 @@ FOSI_MISTAKES = (
         spectrum_used=lambda self, before, after: before,
     ),
     mistake(
-        "fosi-estimates-of-the-own-batch",
-        "Spectrum and diagonal are those of the loss, although another one is given for the estimates.",
-        "index",
-        RUNS,
-        estimates_of=lambda self, problem, curvature_problem: problem,
-    ),
-    mistake(
-        "fosi-base-without-its-diagonal",
-        "Sophia as the base is never handed a diagonal.",
-        "state",
-        STEP,
-        with_diagonal=lambda self, s, state, diagonal: state,
-    ),
-    mistake(
-        "fosi-base-diagonal-in-every-step",
-        "Sophia as the base takes in a diagonal in every step.",
-        "schedule",
-        RUNS,
-        takes_diagonal=lambda self, s, t: True,
-    ),
-    mistake(
-        "fosi-base-diagonal-with-the-spectrum",
-        "Sophia as the base takes in a diagonal only where the spectrum is estimated too.",
-        "schedule",
-        RUNS,
-        takes_diagonal=lambda self, s, t: (
-            self.estimates(s.base, t) and self.refreshes(t, s.warmup, s.refresh_every)
-        ),
-    ),
-    mistake(
         "fosi-stale-momentum",
         "A new spectrum leaves both momenta as they are, in subspaces that are no longer theirs.",
         "state",

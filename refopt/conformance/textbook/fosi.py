@@ -94,18 +94,23 @@ class FosiPieces(SophiaPieces, ScalingPieces):
         s, state, free = fosi_made(settings, base), fosi_start(settings, base, theta), points is None
         problem, other, probes = sources
         curvature, used_probes = self.estimates_of(problem, other), 0
-        f, found, scalings, refreshed = self.derivatives_of(problem), [], [], []
+        f, z, found = self.derivatives_of(problem), self.derivatives_of(curvature), []
+        scalings: list[float] = []
+        refreshed: list[int] = []
         for t in range(steps):
             theta, before = theta if free else points[t], state
-            if s.largest + s.smallest and self.refreshes(t, s.warmup, s.refresh_every):
+            estimates = s.largest + s.smallest > 0 and self.refreshes(t, s.warmup, s.refresh_every)
+            if estimates:
                 state = self.estimated(s, base, curvature, theta, start, state, before)
                 refreshed += [t] if state is not before else []
             used = self.spectrum_used(before, state)
             if base["optimizer"] == "sophia" and self.takes_diagonal(s, t):
                 one = None if probes is None else probes[used_probes : used_probes + 1]
-                used = self.with_diagonal(s, used, self.diagonal_at(curvature, theta, one))
+                source = self.diagonals_of(problem, curvature)
+                used = self.with_diagonal(s, used, self.diagonal_at(source, theta, one))
                 used_probes += 1
-            taken, after = self.fosi_update(s, base["optimizer"], theta, f.gradient(theta), used)
+            g = self.gradient_source(f, z, estimates).gradient(theta)
+            taken, after = self.fosi_update(s, base["optimizer"], theta, g, used)
             state = {**state, "v": after["v"], "base": after["base"]}
             theta = self.passes(t + 1, taken["theta_next"]) if free else taken["theta_next"]
             found.append(taken)
@@ -115,6 +120,14 @@ class FosiPieces(SophiaPieces, ScalingPieces):
     def takes_diagonal(self, s: Any, t: int) -> bool:
         """Whether the base takes in a diagonal: at its own iterations."""
         return self.estimates(s.base, t)
+
+    def diagonals_of(self, problem: Any, curvature_problem: Any) -> Any:
+        """The loss whose diagonal the base takes in."""
+        return curvature_problem
+
+    def gradient_source(self, f: Any, z: Any, estimates: bool) -> Any:
+        """The derivatives, of the loss or of that for the estimates, whose gradient a step uses."""
+        return f
 
     def diagonal_at(self, problem: Any, theta: Any, probes: Any) -> Any:
         """The diagonal of the Hessian, exact or from a probe."""
@@ -158,7 +171,8 @@ class FosiPieces(SophiaPieces, ScalingPieces):
         v, memory = state["v"], state["base"]
         if s.newton_momentum != "none":
             v, memory = self.divided(V, v, memory, s.base.memory)
-        return {**state, "V": np.asarray(V), "u": u, "scaling": scaling, "v": v, "base": memory}
+        lam = np.asarray(values, dtype=state["v"].dtype)
+        return {**state, "lam": lam, "V": np.asarray(V), "u": u, "scaling": scaling, "v": v, "base": memory}
 
     def divided(self, V: Any, v: Any, memory: State, name: str | None) -> tuple[Any, State]:
         """The two momenta after V has changed."""
@@ -224,4 +238,4 @@ def fosi_start(settings: Mapping[str, Any], base: Mapping[str, Any], theta: np.n
     """Return the state before the first step: no spectrum."""
     V, u = np.zeros((len(theta), 0), dtype=theta.dtype), np.zeros(0, dtype=theta.dtype)
     memory = fresh(made(base["optimizer"], base["settings"]), theta)
-    return {"V": V, "u": u, "scaling": 1.0, "v": np.zeros_like(theta), "base": memory}
+    return {"lam": u, "V": V, "u": u, "scaling": 1.0, "v": np.zeros_like(theta), "base": memory}
