@@ -49,6 +49,7 @@ from refopt.arrays import (
     all_finite,
     asarray_like,
     check_finite,
+    check_state,
     check_vector,
     device_of,
     namespace,
@@ -176,8 +177,7 @@ class Amos(AmosSettings):
             ValueError: when the states of the optimizers are not at its iteration, or the state is one of
                 another granularity, partition or number of parameters.
         """
-        if not isinstance(state, AmosState):
-            raise TypeError(f"`state` is a {type(state).__name__}; it must be an AmosState")
+        check_state(state, AmosState)
         self.check_state(state, theta)
         t, refresh, measured = state.iteration, "none", None
         f, source = remembered(f, curvature, theta)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -54,7 +54,7 @@ class AmosSettings:
     first: Any
     second: Any
     threshold: float | str
-    hessian_at: int | Iterable[int] = 10
+    hessian_at: int | Collection[int] = 10
     momentum: float = 0.99
     epsilon: float = 1e-12
     granularity: str = "coordinate"
@@ -193,6 +193,10 @@ def _hessian_times(given: Any) -> int | frozenset[int]:
     if not isinstance(given, Iterable) or isinstance(given, (str, bytes)) or getattr(given, "ndim", 1) == 0:
         check_count("hessian_at", given, 1)
         return int(given)
+    if not isinstance(given, Collection):  # a generator may have no end
+        raise TypeError(
+            f"`hessian_at` is a {type(given).__name__}; it must be a period or a collection of iterations"
+        )
     times = list(given)
     if not times:
         raise ValueError("`hessian_at` is an empty set; it must hold an iteration, or be a period")

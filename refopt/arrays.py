@@ -252,6 +252,16 @@ def check_count(name: str, value: Any, minimum: int) -> None:
         raise ValueError(f"`{name}` is {value!r}; it must be at least {minimum}")
 
 
+def check_state(state: Any, kind: type) -> None:
+    """Require a state of an optimizer's own kind; raises TypeError."""
+    if not isinstance(state, kind):
+        article = "an" if kind.__name__[0] in "AEIO" else "a"
+        raise TypeError(
+            f"`state` is a {type(state).__name__}; it must be {article} {kind.__name__}, from `init` or the "
+            "last step"
+        )
+
+
 def require_symmetric(name: str, H: Array, tolerance: float) -> None:
     """Require max|H - H'| <= tolerance max|H|.
 

@@ -26,7 +26,16 @@ import inspect
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from refopt.arrays import Array, all_finite, asarray_like, check_count, check_vector, namespace, to_host
+from refopt.arrays import (
+    Array,
+    all_finite,
+    asarray_like,
+    check_count,
+    check_state,
+    check_vector,
+    namespace,
+    to_host,
+)
 from refopt.assessment import Assessment, AssessmentSettings, EigenArcUpdate, eigen_arc_update
 from refopt.eigenspaces import carried, check_kept, dense_spectrum, match_eigenvectors
 from refopt.lipschitz import LipschitzEstimate
@@ -170,7 +179,9 @@ class EigenArc(AssessmentSettings):
 
         Raises:
             NonFinite: when the value, the gradient or the Hessian is not finite.
+            TypeError: when the state is not EigenARC's.
         """
+        check_state(state, EigenArcState)
         value, g, spectrum = self._eigen(f, theta, state)  # line 3
         xp = namespace(theta)
         c = xp.astype(xp.matmul(spectrum.eigenvectors.T, g), xp.float64, copy=False)

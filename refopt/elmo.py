@@ -33,7 +33,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from refopt.arrays import Array, all_finite, check_count, check_vector, dtype_name, namespace, to_host
+from refopt.arrays import (
+    Array,
+    all_finite,
+    check_count,
+    check_state,
+    check_vector,
+    dtype_name,
+    namespace,
+    to_host,
+)
 from refopt.eigenspaces import dense_spectrum
 from refopt.elmo_model import (
     ElmoModelStep,
@@ -176,9 +185,11 @@ class Elmo:
         Raises:
             NoStep: when the models have no minimum, naming the eigenpair.
             NonFinite: when the value, the gradient or the Hessian is not finite.
-            TypeError: when LIPSCHITZ answers something else than an array, or `curvature` has no Hessian.
+            TypeError: when LIPSCHITZ answers something else than an array, `curvature` has no Hessian, or the
+                state is not ELMO's.
             ValueError: when LIPSCHITZ answers another number of constants, or one that is not allowed.
         """
+        check_state(state, ElmoState)
         value, g, spectrum = self._eigen(f, curvature, theta, state)  # line 3
         xp = namespace(theta)
         found = self.lipschitz.at(f, theta, value, g, spectrum, state.lipschitz)  # line 4

@@ -90,6 +90,7 @@ class _Momentum(FirstOrder):
     """Settings and state of the two momentum methods."""
 
     momentum: float = 0.9
+    state_kind: ClassVar[type] = VelocityState
     memory: ClassVar[str | None] = "velocity"
     memory_decay: ClassVar[str | None] = "momentum"
 
@@ -150,6 +151,7 @@ class Adam(FirstOrder):
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
+    state_kind: ClassVar[type] = MomentsState
     memory: ClassVar[str | None] = "first_moment"
     memory_decay: ClassVar[str | None] = "beta1"
 
@@ -202,6 +204,8 @@ class RMSProp(FirstOrder):
         epsilon: positive.
         epsilon_inside: whether epsilon stands under the root: sqrt(v + epsilon), not sqrt(v) + epsilon.
     """
+
+    state_kind: ClassVar[type] = SquareState
 
     learning_rate: float | Schedule = 1e-2
     decay: float = 0.9

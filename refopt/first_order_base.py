@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-from refopt.arrays import Array, check_positive, check_vector, namespace
+from refopt.arrays import Array, check_positive, check_state, check_vector, namespace
 from refopt.rates import optimal_rates
 from refopt.schedules import Schedule, check_rate
 
@@ -46,12 +46,14 @@ class FirstOrder:
             this memory anew when its subspace changes.
         memory_decay: name of the setting by which that memory decays, or None.
         closed_form: name under which `optimal_rates` knows the optimizer, or None.
+        state_kind: class of its states.
     """
 
     learning_rate: float | Schedule
     memory: ClassVar[str | None] = None
     memory_decay: ClassVar[str | None] = None
     closed_form: ClassVar[str | None] = None
+    state_kind: ClassVar[type] = CountState
 
     def __post_init__(self) -> None:
         check_rate("learning_rate", self.learning_rate)
@@ -107,7 +109,12 @@ class FirstOrder:
         raise NotImplementedError
 
     def step(self, f: Any, theta: Array, state: Any) -> FirstOrderStep:
-        """One iteration at `theta` (n,) on the derivatives `f`; pure."""
+        """One iteration at `theta` (n,) on the derivatives `f`; pure.
+
+        Raises:
+            TypeError: when the state is not this optimizer's.
+        """
+        check_state(state, self.state_kind)
         value, gradient = f.value_and_gradient(theta)
         direction, state_next = self.direction(gradient, theta, state)
         return FirstOrderStep(theta, value, gradient, direction, theta + direction, state_next)

@@ -33,7 +33,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from refopt.arrays import Array, all_finite, asarray_like, check_vector, namespace, to_host
+from refopt.arrays import Array, all_finite, asarray_like, check_state, check_vector, namespace, to_host
 from refopt.fosi_momentum import divided, filtered
 from refopt.fosi_settings import FosiSettings
 from refopt.fosi_tuning import curvature_inverse, rate_scaling, refresh_period, refresh_period_measured
@@ -117,7 +117,11 @@ class Fosi(FosiSettings):
             state: from `init` or the last step.
             curvature: derivatives whose Hessian an estimate uses, such as a larger batch; None is f. With a
                 base that takes in diagonals (Sophia), also an estimator with `linearize` and `diagonal`.
+
+        Raises:
+            TypeError: when the state is not FOSI's.
         """
+        check_state(state, FosiState)
         xp = namespace(theta)
         if self.estimates_at(state.iteration):  # line 16
             value, g, hvp = _linearized(f, curvature, theta)  # line 15

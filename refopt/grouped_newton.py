@@ -47,6 +47,7 @@ from refopt.arrays import (
     all_finite,
     asarray_like,
     check_count,
+    check_state,
     check_vector,
     dtype_name,
     namespace,
@@ -268,8 +269,7 @@ class GroupedNewton(GroupedSettings):
             )
 
     def _check_state(self, state: Any) -> None:
-        if not isinstance(state, GroupedNewtonState):
-            raise TypeError(f"`state` is a {type(state).__name__}; it must be a GroupedNewtonState")
+        check_state(state, GroupedNewtonState)
         if state.learning_rates.shape[0] != self.groups.count:
             raise ValueError(
                 f"`state` has {state.learning_rates.shape[0]} learning rates; it must have "

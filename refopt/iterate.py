@@ -77,11 +77,11 @@ def iterate(
     return _steps(at, curvature_at, optimizer, theta, _checked_state(optimizer, theta, state))
 
 
-def check_optimizer(optimizer: Any) -> None:
-    """Require an object with `init` and `step`; raises TypeError."""
+def check_optimizer(optimizer: Any, name: str = "optimizer") -> None:
+    """Require an object with `init` and `step` for an argument; raises TypeError."""
     if isinstance(optimizer, type) or not (hasattr(optimizer, "init") and hasattr(optimizer, "step")):
         given = optimizer.__name__ if isinstance(optimizer, type) else f"a {type(optimizer).__name__}"
-        raise TypeError(f"`optimizer` is {given}; it must be an object with `init` and `step`")
+        raise TypeError(f"`{name}` is {given}; it must be an object with `init` and `step`")
 
 
 def _checked_state(optimizer: Any, theta: Array, state: Any) -> Any:

@@ -17,7 +17,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from refopt.arrays import Array, all_finite, check_positive, check_vector, device_of, namespace, to_host
+from refopt.arrays import (
+    Array,
+    all_finite,
+    check_positive,
+    check_state,
+    check_vector,
+    device_of,
+    namespace,
+    to_host,
+)
 from refopt.cubic import CubicSolution, cubic_minimizer
 from refopt.trace import NonFinite, NoStep
 
@@ -93,9 +102,11 @@ class Newton(_Comparator):
         """One iteration at `theta` (n,) on the derivatives `f`; pure.
 
         Raises:
+            TypeError: when the state is not a comparator's.
             NoStep: when H is singular to working precision.
             NonFinite: when the value, g or H is not finite.
         """
+        check_state(state, IterationState)
         value, g, H = _second_order(f, theta)
         xp = namespace(theta)
         eigenvalues, Q = xp.linalg.eigh(H)
@@ -128,9 +139,11 @@ class SaddleFreeNewton(_Comparator):
         """One iteration at `theta` (n,) on the derivatives `f`; pure.
 
         Raises:
+            TypeError: when the state is not a comparator's.
             NoStep: when H = 0.
             NonFinite: when the value, g or H is not finite.
         """
+        check_state(state, IterationState)
         value, g, H = _second_order(f, theta)
         xp = namespace(theta)
         eigenvalues, Q = xp.linalg.eigh(H)
@@ -150,9 +163,11 @@ class SteepestDescent(_Comparator):
         """One iteration at `theta` (n,) on the derivatives `f`; pure. Where g = 0 it stays.
 
         Raises:
+            TypeError: when the state is not a comparator's.
             NoStep: when g'H g <= 0 and g is not 0: the model has no minimum along -g.
             NonFinite: when the value, g or H g is not finite.
         """
+        check_state(state, IterationState)
         value, g, hvp = f.linearize(theta)
         _require_finite(value=value, gradient=g)
         xp = namespace(theta)
@@ -194,9 +209,11 @@ class CubicNewton(_Comparator):
         """One iteration at `theta` (n,) on the derivatives `f`; pure.
 
         Raises:
+            TypeError: when the state is not a comparator's.
             NoStep: when the scaled model leaves the range of a float64.
             NonFinite: when the value, g or H is not finite.
         """
+        check_state(state, IterationState)
         value, g, H = _second_order(f, theta)
         try:
             model = cubic_minimizer(H, -g, self.lipschitz)

@@ -17,7 +17,7 @@ import numpy as np
 
 from refopt.arrays import Array, check_count, check_positive, to_host
 from refopt.eigen_arc import EigenArc, lipschitz_ends
-from refopt.iterate import iterate
+from refopt.iterate import check_optimizer, iterate
 from refopt.trace import NoStep
 
 __all__ = ["NewtonQuality", "correlation", "newton_quality", "presented", "superiority"]
@@ -71,9 +71,14 @@ def newton_quality(
         state: of the tracker; None is `tracker.init(theta)`.
 
     Raises:
+        TypeError: when `tracker` is no EigenARC, or another optimizer is none.
         ValueError: when fewer than two points have samples, or all have the same L+ or superiority.
     """
     check_count("steps", steps, 2)
+    if not isinstance(tracker, EigenArc):
+        raise TypeError(f"`tracker` is a {type(tracker).__name__}; it must be an EigenArc")
+    check_optimizer(newton, "newton")
+    check_optimizer(first_order, "first_order")
     rows = []
     for step in iterate(f, tracker, theta, state):
         L = lipschitz_ends(step)[0]

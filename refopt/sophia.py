@@ -34,6 +34,7 @@ from refopt.arrays import (
     check_fraction,
     check_nonnegative,
     check_positive,
+    check_state,
     dtype_name,
     namespace,
 )
@@ -88,6 +89,7 @@ class Sophia(FirstOrder):
     epsilon: float = 1e-12
     refresh_every: int = 10
     weight_decay: float = 0.0
+    state_kind: ClassVar[type] = SophiaState
     memory: ClassVar[str | None] = "first_moment"
     memory_decay: ClassVar[str | None] = "beta1"
 
@@ -140,7 +142,11 @@ class Sophia(FirstOrder):
             state: from `init` or the last step.
             curvature: an estimator of `refopt.hessian_diagonal` (or any object with `diagonal`), or
                 derivatives, whose exact diagonal is used; None is f.
+
+        Raises:
+            TypeError: when the state is not Sophia's.
         """
+        check_state(state, SophiaState)
         xp, refresh, estimate = namespace(theta), "none", None
         if not self.refreshes_at(state.iteration):  # line 7
             value, g = f.value_and_gradient(theta)

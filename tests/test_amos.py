@@ -681,6 +681,7 @@ def test_amos_serves_inside_amos():
         ({"momentum": -0.1}, ValueError, "`momentum` is -0.1"),
         ({"momentum": math.nan}, ValueError, "`momentum` is nan"),
         ({"epsilon": -1e-12}, ValueError, "`epsilon` is -1e-12; it must be at least 0"),
+        ({"hessian_at": iter([0, 5])}, TypeError, "`hessian_at` is a list_iterator; it must be a period or"),
         ({"hessian_at": set()}, ValueError, "`hessian_at` is an empty set; it must hold an iteration"),
         ({"hessian_at": 0}, ValueError, "`hessian_at` is 0; it must be at least 1"),
         ({"hessian_at": {-1}}, ValueError, "`hessian_at` is -1; it must be at least 0"),

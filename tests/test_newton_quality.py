@@ -1,6 +1,7 @@
 """The superiority of Newton-type steps against L+: by hand, along a run, and the correlation's refusals."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -76,3 +77,19 @@ def test_presented_clips_and_smooths():
     for settings, sentence in (({"quantile": 0.5}, "`quantile` is"), ({"window": 0}, "`window` is")):
         with pytest.raises(ValueError, match=sentence):
             presented([1.0, 2.0], **settings)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "word"),
+    [
+        ({"newton": 3}, "`newton` is a int; it must be an object with `init` and `step`"),
+        ({"first_order": ro.GradientDescent}, "`first_order` is GradientDescent; it must be an object"),
+        ({"tracker": ro.Newton()}, "`tracker` is a Newton; it must be an EigenArc"),
+    ],
+)
+def test_what_is_no_optimizer_is_named(wrong, word):
+    problem = ro.load_problem("quadratic-figure1")
+    descent = ro.GradientDescent(learning_rate=0.1)
+    given = {"tracker": ro.EigenArc(base=descent), "newton": ro.Newton(), "first_order": descent, **wrong}
+    with pytest.raises(TypeError, match=re.escape(word)):
+        newton_quality(problem.derivatives, theta=problem.start, steps=2, **given)
