@@ -16,6 +16,7 @@ from typing import Any
 
 from mpmath import mp, mpf
 
+from oracles.bases import draws
 from oracles.case import Case, Check, Close, Exact, OneOf, Quantities, Rule
 from oracles.precision import Number, fraction, largest
 
@@ -226,12 +227,38 @@ def _tensors() -> list[Case]:
     # fmt: on
 
 
+def _long() -> list[Case]:
+    """Return tensors of many members, in one piece each or in few: an implementation may slice them."""
+    whole = [abs(x) for x in draws(231, 48)]
+    pieces = [abs(x) for x in draws(232, 72)]
+    pieces[-3] = 1.5  # the largest of its tensor stands in the second piece
+    labels = [0] * 24 + [1] * 24 + [0] * 24
+    ascent = [4 * x for x in draws_up(233, 72)]
+    # fmt: off
+    return [
+        _case("tensor-max-whole", "two tensors of 24 in one piece each, a maximum above and one below",
+              ("Tensor",), moved=True, lipschitz=[*whole[:24], *(x / 4 for x in whole[24:])],
+              groups=[0] * 24 + [1] * 24, aggregate="max", threshold=0.5, **TENSOR),
+        _case("tensor-max-pieces", "a tensor in two pieces: its maximum stands in the second", ("Tensor",),
+              moved=True, lipschitz=pieces, groups=labels, aggregate="max", threshold=1.0, **TENSOR),
+        _case("tensor-ascent-max-pieces", "the same of kappa, between 0 and 4/3", ("Tensor", "NewtonAscent"),
+              moved=True, lipschitz=ascent, groups=labels, aggregate="max", **TENSOR, **ASCENT),
+    ]
+    # fmt: on
+
+
+def draws_up(seed: int, count: int) -> list[float]:
+    """Return drawn sizes in ascending order, all exact in float64."""
+    return sorted(abs(x) for x in draws(seed, count))
+
+
 def cases() -> list[Case]:
     """Return the cases of selections."""
     near = [3.0 * (1 + 2.0**-45), 3.0 * (1 - 2.0**-45), 3.0, 6.0]
     # fmt: off
     return [
         *_tensors(),
+        *_long(),
         _case("fixed", "above: first; below: second", ("FixedThreshold",), moved=True,
               lipschitz=[0.5, 2.0, 0.0, 1e-12, 40.0, 0.75]),
         _case("equality", "equality goes to the second, one unit in the last place above it to the first",
@@ -254,6 +281,12 @@ def cases() -> list[Case]:
               lipschitz=[0.0, 0.0, 0.0, 0.0, 1e300, 1e-300, 0.0], **ASCENT),
         _case("ascent-flat", "g = 0 or L = 0 beside lam > 0: the second", ("NewtonAscent", "Corners"),
               slopes=[0.0, 2.0, 0.0], curvatures=[1.0, 1e-200, 1e-200], lipschitz=[9.0, 0.0, 0.0], **ASCENT),
+        _case("ascent-resting", "no slope: the second, also where sqrt(3 (2 - a)) lam / a rounds to 0",
+              ("NewtonAscent", "Corners"), slopes=[0.0, 0.0], curvatures=[5e-324, 1.0],
+              lipschitz=[1.0, 2.0], damping=1.75, **ASCENT),
+        _case("ascent-resting-more", "the same with a = 31/16 and other constants",
+              ("NewtonAscent", "Corners"), slopes=[0.0, 1.0, 0.0], curvatures=[1e-323, 1.0, 5e-324],
+              lipschitz=[1e10, 0.03125, 0.0], damping=1.9375, **ASCENT),
         _case("ascent-boundary", "within rounding of 3 lam^2 / g either answer is right", ("Boundary",),
               slopes=[1.0, 1.0, 1.0, 1.0], lipschitz=near, **ASCENT),
         _case("ascent-near", "3e-12 from the boundary is decided", ("NewtonAscent", "Boundary"),

@@ -37,6 +37,7 @@ FLAGS = {
     "PartOfSpectrum": "pairs that are not given do not move",
     "OwnLipschitz": "each pair has its own L",
     "Tie": "g = 0, lam < 0: the two ways down are equally good",
+    "TieCircle": "equal negative eigenvalues across the gradient: every direction of their space is as good",
     "Critical": "nothing is promised exactly at second-order critical points",
     "Cluster": "equal eigenvalues: the step does not depend on the basis of their space",
     "ClusterLipschitz": "the largest L of a cluster holds for all of it",

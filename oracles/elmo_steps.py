@@ -4,7 +4,8 @@ Along each vector the step is bisected (`elmo_model`). Inside a cluster of equal
 chosen: the projected gradient p = P g of the cluster's space carries the slope |p| with the cluster's largest
 L, and where that eigenvalue is negative, everything of the cluster orthogonal to p sits on top of a hill,
 with two equal ways down. Such ties are part of the answer: the displacement is a center plus any sign of each
-tied vector, and every sign pattern is accepted.
+tied vector, and every sign pattern is accepted. Where a cluster leaves k > 1 tied vectors, they are any basis
+of their space, each with its step s, so that every vector of length s sqrt(k) in it is accepted: a sphere.
 
 The second derivation (`optimality_defect`) needs no eigenpairs: the displacement d must satisfy the
 first-order condition of sum M, H d + g + sum_i (L_i/2)|c_i| c_i v_i = 0 inside the span, and no sampled point
@@ -14,7 +15,7 @@ mpmath's `sqrtm`.
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from itertools import product
+from itertools import chain, product
 from random import Random
 from typing import Any
 
@@ -83,12 +84,14 @@ def compute(clusters: str, tie: str, inputs: dict[str, Any]) -> Quantities:
     if not all(bounded(g, lam, L) for g, lam, L, _ in pairs):
         return {"bounded": False}
     found = [minimum(g, lam, L) for g, lam, L, _ in pairs]
-    center, ties = [mpf(0)] * len(inputs["gradient"]), []
-    for (g, _, _, v), best in zip(pairs, found, strict=True):
+    center: Vector = [mpf(0)] * len(inputs["gradient"])
+    ties: dict[Any, Matrix] = {}
+    for i, ((g, lam, _, v), best) in enumerate(zip(pairs, found, strict=True)):
         if g > 0:
             center = add(center, v, -best.step)
         elif best.step and tie != "stay":
-            ties.append(times(best.step, v))
+            owner = i if clusters == "as-given" else lam
+            ties.setdefault(owner, []).append(times(best.step, v))
     given = len(set(inputs["eigenvalues"])) == len(pairs) or clusters == "as-given"
     own: Quantities = {
         "slopes": [g for g, _, _, _ in pairs],
@@ -99,20 +102,26 @@ def compute(clusters: str, tie: str, inputs: dict[str, Any]) -> Quantities:
     return {
         **(own if given else {}),
         "promise": -mp.fsum(x.upper for x in found),
-        **_displacements(center, ties),
+        **_displacements(center, list(ties.values())),
         "bounded": True,
-        "_size": norm([center, *ties]) or mpf(1),
+        "_size": norm([center, *chain.from_iterable(ties.values())]) or mpf(1),
         "_pairs": pairs,
     }
 
 
-def _displacements(center: Vector, ties: Matrix) -> Quantities:
-    """Name what is accepted: one displacement, a center and one direction, or each pattern of signs."""
-    if not ties:
+def _displacements(center: Vector, groups: list[Matrix]) -> Quantities:
+    """Name what is accepted: one displacement, a center and a sphere, or each pattern of signs.
+
+    `groups` holds the tied vectors, those of one cluster together.
+    """
+    if not groups:
         return {"displacement": center}
-    if len(ties) == 1:
-        return {"_center": center, "_ties": ties}
-    out: Quantities = {}
+    if len(groups) == 1:
+        radius = mp.sqrt(len(groups[0]))  # of one vector: either sign of it
+        return {"_center": center, "_ties": [times(radius, v) for v in groups[0]]}
+    if any(len(group) > 1 for group in groups):
+        raise ValueError("a product of spheres is no rule: only one cluster may be tied.")
+    out, ties = {}, [group[0] for group in groups]
     for signs in product((1, -1), repeat=len(ties)):
         name = "_displacement_" + "".join("p" if s > 0 else "m" for s in signs)
         out[name] = add(center, combine(ties, [mpf(s) for s in signs]))
@@ -160,7 +169,8 @@ def rules_of(outputs: Quantities, n: int) -> dict[str, Rule]:
 def chosen_of(outputs: Quantities) -> Vector:
     """Return one of the accepted displacements."""
     if "_center" in outputs:
-        return add(outputs["_center"], outputs["_ties"][0])
+        ties = outputs["_ties"]
+        return add(outputs["_center"], combine(ties, [1 / mp.sqrt(len(ties))] * len(ties)))
     members = [name for name in outputs if name.startswith("_displacement_")]
     return outputs[members[0] if members else "displacement"]
 

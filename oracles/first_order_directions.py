@@ -17,6 +17,9 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "linear-warmup": {"schedule": "linear_warmup", "after": 0.25, "steps": 5, "start": 0.125},
 }
 
+DYADIC: dict[str, Any] = {"schedule": "linear_warmup", "after": 0.25, "steps": 4, "start": 0.125}
+"""Rates that are exact in any arithmetic: 1/32, 11/128, 9/64, 25/128, then 1/4."""
+
 
 def compute_directions(inputs: dict[str, Any]) -> Quantities:
     """Return each direction from the weighted sums over the gradients up to it."""
@@ -86,6 +89,28 @@ BURST = [1.0, 0.0, 0.0, 0.0, 100.0, 1.0, 0.0, 0.0, 1.0, 0.015625, 0.0, 1.0, 1.0,
 FADING = [2.0**-i for i in range(14)]
 
 
+def _schedules_of_the_adaptive() -> list[Case]:
+    """Return schedules with AdamW, whose decay they multiply too, and with RMSProp."""
+    rows: tuple[tuple[str, str, dict[str, Any]], ...] = (
+        ("adamw", "the rate of iteration t, from 0, multiplies step and decay", {"weight_decay": 0.25}),
+        ("rmsprop", "the rate of iteration t, from 0, in a method without a correction", {}),
+    )
+    return [
+        _directions(
+            f"schedule-{name}",
+            optimizer,
+            comment,
+            flags=("Schedule",),
+            seed=107,
+            steps=10,
+            learning_rate=schedule,
+            **changes,
+        )
+        for optimizer, comment, changes in rows
+        for name, schedule in (("dyadic-warmup", DYADIC), ("piecewise", SCHEDULES["piecewise"]))
+    ]
+
+
 def cases() -> list[Case]:
     """Return the cases of directions along given points."""
     out = []
@@ -121,4 +146,4 @@ def cases() -> list[Case]:
                 f"schedule-{name}", optimizer, comment, flags=("Schedule",), seed=105, learning_rate=schedule
             )
         )
-    return out
+    return [*out, *_schedules_of_the_adaptive()]

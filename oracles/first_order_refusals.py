@@ -16,6 +16,7 @@ BAD: tuple[tuple[str, str, str, Any, str], ...] = (
     ("adam", "beta2-above-one", "beta2", 1.5, "the root of a negative correction"),
     ("adam", "negative-epsilon", "epsilon", -1e-8, "a denominator that may vanish"),
     ("adamw", "negative-decay", "weight_decay", -0.01, "decay that grows the weights"),
+    ("rmsprop", "negative-epsilon", "epsilon", -1e-8, "a denominator that may vanish, a root of less than 0"),
     ("rmsprop", "decay-one", "decay", 1.0, "an average that never takes a gradient in"),
 )
 

@@ -7,6 +7,7 @@ from mpmath import mpf
 from oracles import eigenruns, rates, recurrence
 from oracles.averages import CLOSED_FORM, direction, fresh, memories
 from oracles.case import Case, Check, Close, Quantities, Rule
+from oracles.first_order_directions import DYADIC
 from oracles.first_order_settings import CITATIONS, FORM, TERMS, moved, settings_of
 from oracles.precision import add, floats
 from oracles.problems import load
@@ -98,7 +99,7 @@ def run_case(
         group=f"base_run-{'quadratic' if quadratic else problem.split('-')[0]}",
         source=f"{CITATIONS[optimizer]}; problem {problem}",
         comment=comment,
-        flags=("OptimalRate",) if what == "optimal" else FORM[optimizer],
+        flags={"optimal": ("OptimalRate",), "schedule": ("Schedule",)}.get(what, FORM[optimizer]),
         inputs=inputs,
         compute=compute_values if long else compute_run,
         rules=_run_rules(optimizer, chosen.n if chosen.n < 100 else 10, names),
@@ -159,6 +160,15 @@ def _paper() -> list[Case]:
     ]
 
 
+def _scheduled() -> list[Case]:
+    decays: dict[str, dict[str, Any]] = {"adamw": {"weight_decay": 0.25}, "rmsprop": {}}
+    comment = "the rate of iteration t, from 0: four steps of a warm-up, then 1/4"
+    return [
+        run_case("schedule", optimizer, "logistic-7x4", 8, comment, learning_rate=DYADIC, **changes)
+        for optimizer, changes in decays.items()
+    ]
+
+
 def cases() -> list[Case]:
     """Return the cases of free runs."""
     out = []
@@ -166,4 +176,4 @@ def cases() -> list[Case]:
         for optimizer, settings in chosen.items():
             given = settings if isinstance(settings, dict) else {"learning_rate": settings}
             out.append(run_case(what, optimizer, problem, steps, comment, **given))
-    return [*out, *_paper()]
+    return [*out, *_paper(), *_scheduled()]

@@ -125,6 +125,7 @@ def _inputs() -> list[Case]:
 def _kernels() -> list[Case]:
     period = {"lanczos_steps": 40, "overhead": 1.0}
     measured = {"base_latency": 1.0, "fosi_latency": 1.25, "ese_latency": 30.0, "overhead": 1.1}
+    exact = {"base_latency": 1.0, "fosi_latency": 1.25, "ese_latency": 30.0, "overhead": 1.25}
     refused = Behaviour(("error",), "overhead")
     none = "rho tau_1 <= tau_2: no period keeps to rho (claim O1)"
     return [
@@ -132,6 +133,14 @@ def _kernels() -> list[Case]:
             "refresh_period", "no-overhead", "rho = 1 allows no estimate at all", period, "period", refused
         ),
         _case("refresh_period_measured", "no-spare-time", none, measured, "period", refused),
+        _case(
+            "refresh_period_measured",
+            "spare-time-zero",
+            "rho tau_1 = tau_2: no period either",
+            exact,
+            "period",
+            refused,
+        ),
     ]
 
 

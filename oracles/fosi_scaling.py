@@ -106,12 +106,21 @@ UNCONVERGED: tuple[tuple[str, list[float], list[float], int, int, dict[str, Any]
      "relative to max|lambda| = 100, not to 2"),
     ("residual-allowed", [10.0, 8.0, 5.0], [0.0, 0.0, 2.0], 3, 0, {"max_residual": 0.5}, "a lenient limit"),
 )
+# (what, base, eigenvalues, residuals, changes, comment)
+AT_LIMIT: tuple[tuple[str, str, list[float], list[float], dict[str, Any], str], ...] = (
+    ("residual-at-limit", "gradient_descent", [8.0, 4.0], [0.0, 0.0625], {},
+     "a residual of exactly max_residual max|lambda| is small enough"),
+    ("residual-at-limit-closed", "heavy_ball", [16.0, 8.0], [0.125, 0.125], {"scaling": "closed-form"},
+     "the same with the closed form"),
+    ("residual-past-limit", "gradient_descent", [8.0, 4.0], [0.0, 0.0625 + 2.0**-56], {},
+     "a unit in the last place more is not"),
+)
 # fmt: on
 
 
 def _scaling(
     what: str, optimizer: str, values: list[float], residuals: list[float], k: int, l: int,
-    changes: dict[str, Any], flag: str, comment: str,
+    changes: dict[str, Any], flag: str, comment: str, moved: bool = True,
 ) -> Case:  # fmt: skip
     inputs: dict[str, Any] = {
         "optimizer": optimizer,
@@ -137,7 +146,7 @@ def _scaling(
         inputs=inputs,
         compute=compute_scaling,
         rules=rules,
-        perturb=("eigenvalues",),
+        perturb=("eigenvalues",) if moved else (),
         checks=[Check("formulas of appendix A.6", _formula_defect, mpf(10) ** -25)] if closed else (),
         alternatives={"fosi.scaling=ratio": ratio} if inputs["scaling"] == "closed-form" else {},
     )
@@ -153,4 +162,11 @@ def cases() -> list[Case]:
     return out + [
         _scaling(what, "gradient_descent", values, residuals, k, l, changes, "ScalingUnconverged", comment)
         for what, values, residuals, k, l, changes, comment in UNCONVERGED
-    ]
+    ] + [
+        _scaling(
+            what, optimizer, values, residuals, len(values), 0, {"max_residual": 2.0**-7, **changes},
+            "ScalingUnconverged", f"{comment} (all are powers of 2; moved, one would cross the limit)",
+            moved=False,
+        )
+        for what, optimizer, values, residuals, changes, comment in AT_LIMIT
+    ]  # fmt: skip

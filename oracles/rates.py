@@ -29,6 +29,9 @@ PAIRS = (
     ("near-one", 1.0, 0.9, "condition number near 1: little momentum"),
     ("large-scale", 3.0e8, 7.0e5, "the rate scales with 1/L, momentum and contraction do not"),
 )
+EQUAL = "m = L: one step of 1/L reaches the minimizer (moved, m could exceed L)"
+STILL = "gradient descent has no momentum: 0"
+STILL_PAIRS = (("still", (9.0, 1.0)), ("still-wide", (1024.0, 0.03125)))
 FORMULAS: dict[str, Callable[[Number, Number], tuple[Number, Number, Number]]] = {
     "gradient_descent": lambda L, m: (2 / (L + m), mpf(0), (L - m) / (L + m)),
     "heavy_ball": lambda L, m: (
@@ -82,6 +85,12 @@ def compute(inputs: dict[str, Any]) -> Quantities:
     return {"learning_rate": eta, "momentum": momentum, "contraction": 1 - s}
 
 
+def compute_still(inputs: dict[str, Any]) -> Quantities:
+    """Return the same of gradient descent with its momentum, which is 0."""
+    found = compute(inputs)
+    return {"learning_rate": found["learning_rate"], "momentum": mpf(0), "contraction": found["contraction"]}
+
+
 def formula_defect(inputs: dict[str, Any], outputs: Quantities) -> Number:
     """Compare with the closed forms."""
     L, m = inputs["largest_eigenvalue"], inputs["smallest_eigenvalue"]
@@ -91,11 +100,11 @@ def formula_defect(inputs: dict[str, Any], outputs: Quantities) -> Number:
     return max(abs(expected[name] - outputs[name]) / (abs(expected[name]) or 1) for name in outputs)
 
 
-def _case(optimizer: str, what: str, L: float, m: float, comment: str) -> Case:
+def _case(
+    optimizer: str, what: str, L: float, m: float, comment: str, *, momentum: bool = True, moved: bool = True
+) -> Case:
     quantities = (
-        ("learning_rate", "contraction")
-        if optimizer == "gradient_descent"
-        else ("learning_rate", "momentum", "contraction")
+        ("learning_rate", "momentum", "contraction") if momentum else ("learning_rate", "contraction")
     )
     return Case(
         id=f"first_order.optimal_rates.L3.{optimizer.replace('_', '-')}-{what}",
@@ -105,7 +114,7 @@ def _case(optimizer: str, what: str, L: float, m: float, comment: str) -> Case:
         comment=comment,
         flags=("OptimalRate",),
         inputs={"optimizer": optimizer, "largest_eigenvalue": L, "smallest_eigenvalue": m},
-        compute=compute,
+        compute=compute_still if momentum and optimizer == "gradient_descent" else compute,
         rules={
             name: Close(
                 terms=2,
@@ -116,6 +125,7 @@ def _case(optimizer: str, what: str, L: float, m: float, comment: str) -> Case:
             )
             for name in quantities
         },
+        perturb=None if moved else (),
         checks=[Check("closed form", formula_defect, mpf(10) ** -40)],
     )
 
@@ -138,7 +148,13 @@ def _refused(what: str, optimizer: str, L: float, m: float, argument: str, comme
 def cases() -> list[Case]:
     """Return the cases of closed-form rates."""
     return [
-        *(_case(optimizer, *pair) for optimizer in FORMULAS for pair in PAIRS),
+        *(
+            _case(optimizer, *pair, momentum=optimizer != "gradient_descent")
+            for optimizer in FORMULAS
+            for pair in PAIRS
+        ),
+        *(_case(optimizer, "equal", 4.0, 4.0, EQUAL, moved=False) for optimizer in FORMULAS),
+        *(_case("gradient_descent", what, *ends, STILL) for what, ends in STILL_PAIRS),
         _refused(
             "swapped-ends",
             "heavy_ball",

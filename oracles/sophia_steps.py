@@ -108,7 +108,7 @@ def _choices(settings: Mapping[str, Any], iteration: int) -> list[tuple[str, ...
 def _case(
     what: str, comment: str, flags: tuple[str, ...], *, state: Mapping[str, Any] = STATE,
     gradient: list[float] = GRADIENT, diagonal: list[float] | None = None, theta: list[float] = THETA,
-    dtype: str = "float64", zero: tuple[str, ...] = (), **settings: Any,
+    dtype: str = "float64", zero: tuple[str, ...] = (), moved: bool = True, **settings: Any,
 ) -> Case:  # fmt: skip
     chosen_settings = {**(SETTINGS if dtype == "float64" else SINGLE), **settings}
     rules = _rules(zero)
@@ -133,9 +133,12 @@ def _case(
             ",".join(chosen): Alternative(partial(compute, chosen), rules)
             for chosen in _choices(chosen_settings, state["iteration"])
         },
-        perturb=("theta", "gradient", "state", "diagonal"),
+        perturb=("theta", "gradient", "state", "diagonal") if moved else ("theta",),
         checks=[Check("Algorithm 3 as written", textbook_defect)],
     )
+
+
+EXACT = "(every number is exact; moved, one would cross the boundary)"
 
 
 def cases() -> list[Case]:
@@ -145,6 +148,19 @@ def cases() -> list[Case]:
     negative = {**STATE, "hessian_diagonal": [-3.0, -0.5, -40.0, 60.0]}
     clip = {**STATE, "hessian_diagonal": [0.5, 0.25, 2.0, 1.0], "first_moment": [2.0, -3.0, 0.01, -0.002]}
     schedule = {"schedule": "exponential", "initial": 0.25, "decay": 0.5, "every": 14}
+    # m = (1/2, -1/4, 3/4, 1/8), rho h = (1/2, 1/4, 1/2, 1/4)
+    edge: dict[str, Any] = {
+        "state": {
+            "iteration": 7,
+            "first_moment": [0.75, 0.25, 0.5, 0.125],
+            "hessian_diagonal": [1.0, 0.5, 1.0, 0.5],
+        },
+        "gradient": [0.25, -0.75, 1.0, 0.125],
+        "beta1": 0.5,
+        "rho": 0.5,
+        "weight_decay": 0.0625,
+        "moved": False,
+    }
     # fmt: off
     return [
         _case("first", "t = 0 refreshes: h is (1 - beta2) times the estimate, not the estimate",
@@ -156,6 +172,9 @@ def cases() -> list[Case]:
         _case("period-7", "t = 7, refresh_every = 7", ("Refresh",), diagonal=DIAGONAL, refresh_every=7),
         _case("clipped", "clipped at 1 and at -1, and neither: the clip is of m / (rho h), then eta",
               ("Clip",), state=clip, gradient=[1.0, -2.0, 0.03125, -0.0078125]),
+        _case("clip-at-one", f"m / (rho h) of exactly 1 and -1 is not clipped {EXACT}", ("Clip",), **edge),
+        _case("float32-clip-at-one", f"the same in float32 {EXACT}", ("Clip", "Float32"), dtype="float32",
+              **edge),
         _case("newton", "rho = 1 and no average: nothing clipped, Newton's step of each coordinate",
               ("Clip",), state={**STATE, "hessian_diagonal": [2.0, 8.0, 16.0, 1.0]}, rho=1.0, beta1=0.0,
               learning_rate=1.0),

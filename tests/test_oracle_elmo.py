@@ -1,11 +1,12 @@
 """The oracle of ELMO and EigenARC: values worked by hand, true flags, faults that the vectors see."""
 
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 import pytest
 from frozen import answer as answer_of
-from frozen import worst_ratio
+from frozen import stored, worst_ratio
 from mpmath import mp, mpf
 
 from oracles import (
@@ -20,6 +21,7 @@ from oracles import (
     elmo_runs,
     elmo_scalar,
     elmo_steps,
+    sets,
 )
 from oracles.condition import inputs_of
 from oracles.elmo_model import Minimum, largest_root, minimum, model, zero
@@ -223,6 +225,97 @@ def test_two_ties_have_four_answers():
     ]
     assert len(members) == 4
     assert len({mp.nstr(norm(x), 30) for x in members}) == 1
+
+
+def test_a_tied_cluster_has_a_sphere_of_answers():
+    """Three vectors with 2|lam|/L = 1 each: length sqrt 3; across a gradient two with 4 each: 4 sqrt 2."""
+    summit = answer(STEP + "cluster-summit")
+    assert close([norm(v) for v in summit["_ties"]], [mp.sqrt(3)] * 3)
+    assert norm(summit["_center"]) == 0
+    hill = answer(STEP + "cluster-of-three-on-a-hill")
+    assert close([norm(v) for v in hill["_ties"]], [4 * mp.sqrt(2)] * 2)
+    g = inputs_of(CASES[STEP + "cluster-of-three-on-a-hill"])["gradient"]
+    assert all(abs(dot(v, g)) < mpf(10) ** -40 for v in hill["_ties"])
+    assert abs(dot(*hill["_ties"])) < mpf(10) ** -40
+
+
+def turned_inside(inputs, angle):
+    """The inputs with the given vectors of every cluster turned among themselves, pair after pair."""
+    rows, values = transpose(inputs["eigenvectors"]), inputs["eigenvalues"]
+    for i, j in combinations(range(len(rows)), 2):
+        if values[i] == values[j]:
+            c, s, u, v = mp.cos(angle), mp.sin(angle), rows[i], rows[j]
+            rows[i], rows[j] = add(times(c, u), v, s), add(times(c, v), u, -s)
+    return {**inputs, "eigenvectors": transpose(rows)}
+
+
+def accepted(found):
+    """Points that are accepted, for a comparison of sets."""
+    if "_center" in found:
+        return sets.points(found["_center"], found["_ties"], [], mpf(1))
+    members = [x for name, x in found.items() if name.startswith("_displacement_")]
+    return members or [found["displacement"]]
+
+
+def away(found, x):
+    """How far a point is from the accepted ones."""
+    if "_center" in found:
+        return sets.distance(found["_center"], found["_ties"], [], x)
+    return min(norm(subtract(x, y)) for y in accepted(found))
+
+
+CLUSTERED = [
+    name
+    for name, case in CASES.items()
+    if case.op == "elmo_step"
+    and case.compute is not None
+    and len(set(case.inputs["eigenvalues"])) < len(case.inputs["eigenvalues"])
+    and case.inputs["settings"].get("clusters") != "as-given"
+]
+
+
+@pytest.mark.parametrize("name", CLUSTERED)
+def test_no_step_depends_on_the_basis_of_a_cluster(name):
+    case, found = CASES[name], answer(name)
+    other = case.compute(turned_inside(inputs_of(case), mpf("0.7")))
+    size = found["_size"]
+    assert max(away(other, x) for x in accepted(found)) < mpf(10) ** -15 * size  # orthonormal to rounding
+    assert max(away(found, x) for x in accepted(other)) < mpf(10) ** -15 * size
+    assert abs(other["promise"] - found["promise"]) <= mpf(10) ** -15 * abs(found["promise"])
+
+
+def test_that_comparison_sees_a_basis():
+    case = CASES[STEP + "cluster-of-three-as-given"]
+    assert (
+        away(answer(case.id), case.compute(turned_inside(inputs_of(case), mpf("0.7")))["displacement"]) > 0.01
+    )
+
+
+@pytest.mark.parametrize("what", ["log-cosh-6", "log-cosh-rotated-6", "averaged", "averaged-unbiased"])
+def test_runs_do_not_hang_on_the_basis_of_nearly_equal_eigenvalues(what):
+    """Curvatures meet at the minimum. A pair turned by 2^-50 / gap, at most 1, in a step is still accepted."""
+    rule = stored(CASES[RUN + what].file)[RUN + what]["thetas"]
+    found, met = answer(RUN + what), 0
+    for t, (frame, lipschitz) in enumerate(zip(found["_frames"], found["_constants"], strict=True)):
+        for i, j in combinations(range(len(frame.values)), 2):
+            gap = abs(frame.values[i] - frame.values[j])
+            if gap < mpf(10) ** -6:
+                angle = min(mpf(1), mpf(2) ** -50 / (gap or 1))
+                pair = [frame.slopes[i], frame.slopes[j]]
+                moved = turned_pair(pair, lipschitz[i], lipschitz[j], frame.values[i], angle)
+                plain = turned_pair(pair, lipschitz[i], lipschitz[j], frame.values[i], mpf(0))
+                allowed = rule["threshold"] * 2.0**-53 * max(1, rule["condition"][t + 1]) * rule["scale"]
+                assert norm(subtract(moved, plain)) < 0.1 * allowed * rule["terms"]
+                met += 1
+    assert met
+
+
+def turned_pair(slopes, first, second, value, angle):
+    """The displacement of two vectors with one curvature, taken in a basis that is turned."""
+    c, s = mp.cos(angle), mp.sin(angle)
+    own = [c * slopes[0] + s * slopes[1], c * slopes[1] - s * slopes[0]]
+    a, b = (-mp.sign(g) * minimum(abs(g), value, L).step for g, L in zip(own, (first, second), strict=True))
+    return [c * a - s * b, s * a + c * b]
 
 
 # ---- runs by hand ----

@@ -63,9 +63,12 @@ class TorchFirstOrder(Adapter):
         """A free run with refopt's gradients."""
         parameter = torch.tensor(theta, requires_grad=True)
         method, thetas = self._make(parameter, optimizer, settings), [theta]
+        schedule = self._schedule(method, settings["learning_rate"])
         for _ in range(steps):
             parameter.grad = torch.tensor(problem.gradient(thetas[-1]))
             method.step()
+            if schedule is not None:
+                schedule.step()
             thetas.append(parameter.detach().numpy().copy())
         return {"thetas": np.stack(thetas), "values": np.array([problem.value(x) for x in thetas])}
 

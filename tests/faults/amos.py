@@ -335,6 +335,30 @@ AMOS_FAULTS = (
         SELECTION,
         (change("amos_selection", MEAN, "return groups.sums(x) / float(groups.n)"),),
     ),
+    Fault(
+        "amos-maximum-of-the-first-piece",
+        "The maximum of a tensor in several pieces is that of its first.",
+        "index",
+        "the aggregate max, a tensor in long pieces",
+        SELECTION,
+        (change("amos_selection", "reduce(xp.maximum, part) for part", "part[0] for part"),),
+    ),
+    Fault(
+        "amos-maximum-without-the-ends",
+        "The maximum of a long piece leaves its last element out.",
+        "index",
+        "the aggregate max, a tensor in long pieces",
+        SELECTION,
+        (change("amos_selection", "xp.max(x[start:stop])", "xp.max(x[start : stop - 1])"),),
+    ),
+    Fault(
+        "amos-resting-index-forgotten",
+        "An index without slope goes to the first where its curvature underflows.",
+        "numerics",
+        "g = 0 and the smallest curvature",
+        SELECTION,
+        (change("amos_selection", "resting = (lam > 0) & (g == 0)", "resting = (lam > 0) & (g < 0)"),),
+    ),
     # ---- along a run ----
     Fault(
         "amos-hessian-times-one-early",

@@ -21,6 +21,7 @@ UPPER = "M = m - t\n"
 LARGEST = "w = math.sqrt(8.0 / 3.0) * (xp.sqrt(L) * xp.sqrt(g))"
 
 DOWN = "down = xp.where(c > 0, -xp.ones_like(c), xp.ones_like(c))"
+TIED = "tied = (c == 0) & (x > 0)"
 STAYS = 'if tie == "stay" else x'
 PROMISE = "promise = -float(to_host(xp.sum(found.upper))) + 0.0"
 
@@ -228,6 +229,21 @@ ELMO_FAULTS = (
         "a slope of 0 along a negative eigenvalue",
         STEP,
         (change("elmo_model", STAYS, "if True else x"),),
+    ),
+    Fault(
+        "elmo-one-way-down-of-several",
+        "Where several eigenvectors without slope lead down, only the first is taken.",
+        "formula",
+        "two ties, or a tied cluster",
+        STEP,
+        (
+            change(
+                "elmo_model",
+                TIED,
+                f"{TIED}\n    first = xp.cumulative_sum(xp.astype(tied, xp.int64)) <= 1\n"
+                "    x = xp.where(tied & ~first, xp.zeros_like(x), x)",
+            ),
+        ),
     ),
     Fault(
         "elmo-never-rests",

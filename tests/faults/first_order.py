@@ -9,6 +9,7 @@ ADAM_FIRST = "m = self.beta1 * m + (1.0 - self.beta1) * gradient"
 ADAM_SECOND = "v = self.beta2 * v + (1.0 - self.beta2) * gradient**2"
 ADAM_ROOT = "root = namespace(gradient).sqrt(v / (1.0 - self.beta2 ** (t + 1)))"
 RMSPROP_AVERAGE = "v = self.decay * v + (1.0 - self.decay) * gradient**2"
+RMSPROP_STEP = "Direction(-rate_at(self.learning_rate, t) * gradient / root"
 NESTEROV = """v = self.momentum * v + gradient
         d = -rate_at(self.learning_rate, t) * (gradient + self.momentum * v)"""
 HEAVY_BALL = """v = self.momentum * v + gradient
@@ -231,6 +232,48 @@ FIRST_ORDER_FAULTS = (
         "a schedule",
         STEPS,
         (change("schedules", "float(rate(iteration))", "float(rate(iteration + 1))"),),
+    ),
+    Fault(
+        "adamw-decay-of-the-next-rate",
+        "AdamW's decay is multiplied by the learning rate of the next iteration.",
+        "schedule",
+        "a schedule and weight decay",
+        STEPS,
+        (
+            change(
+                "first_order",
+                "decay = rate_at(self.learning_rate, state.iteration)",
+                "decay = rate_at(self.learning_rate, state_next.iteration)",
+            ),
+        ),
+    ),
+    Fault(
+        "rmsprop-schedule-counts-from-one",
+        "RMSProp asks its schedule for the rate of the next iteration.",
+        "schedule",
+        "a schedule",
+        STEPS,
+        (change("first_order", RMSPROP_STEP, RMSPROP_STEP.replace(", t)", ", t + 1)")),),
+    ),
+    Fault(
+        "rmsprop-schedule-of-the-start",
+        "RMSProp keeps the rate with which its schedule starts.",
+        "schedule",
+        "a schedule",
+        STEPS,
+        (change("first_order", RMSPROP_STEP, RMSPROP_STEP.replace(", t)", ", 0)")),),
+    ),
+    Fault(
+        "gradient-descent-optimal-momentum",
+        "Gradient descent is given its contraction for a momentum.",
+        "formula",
+        "closed-form rates",
+        RATES,
+        (
+            change(
+                "rates", "return Rates(2.0 / (L + m), 0.0,", "return Rates(2.0 / (L + m), (L - m) / (L + m),"
+            ),
+        ),
     ),
     Fault(
         "heavy-ball-optimal-momentum-not-squared",

@@ -367,6 +367,14 @@ FOSI_FAULTS = (
         ),
     ),
     Fault(
+        "scaling-refused-at-the-limit",
+        "A residual of exactly the limit stops the scaling.",
+        "selection",
+        "a residual at its limit",
+        SCALE,
+        (change("fosi_tuning", "float(residual) <= limit", "float(residual) < limit"),),
+    ),
+    Fault(
         "scaling-absolute-residuals",
         "Residuals are compared with max_residual itself, not relative to the largest eigenvalue.",
         "formula",

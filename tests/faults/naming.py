@@ -89,6 +89,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "cubic-isotropic": ("cubic-isotropic", "grouped-isotropic"),
     "grouped-damping-ignored": ("grouped-damping-capped",),
     "grouped-schedule-one-step-late": ("schedule-one-iteration-ahead",),
+    "rmsprop-schedule-counts-from-one": ("schedule-one-iteration-ahead",),
     "schedule-counts-from-one": ("schedule-one-iteration-ahead",),
     "heavy-ball-optimal-momentum-not-squared": ("optimal-momentum-not-squared",),
     "nesterov-optimal-rate-of-gradient-descent": ("optimal-rate-without-the-smallest",),

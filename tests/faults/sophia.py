@@ -222,6 +222,14 @@ SOPHIA_FAULTS = (
         (change("sophia", CLIP, "ratio"),),
     ),
     Fault(
+        "sophia-counts-the-boundary-as-clipped",
+        "A quotient of exactly 1 or -1 is said to be clipped.",
+        "selection",
+        "a quotient of exactly 1",
+        STEP,
+        (change("sophia", "xp.abs(ratio) > 1.0", "xp.abs(ratio) >= 1.0"),),
+    ),
+    Fault(
         "sophia-clips-from-above",
         "The quotient is clipped at 1, but not at -1.",
         "sign",
