@@ -293,7 +293,7 @@ def test_that_comparison_sees_a_basis():
 
 @pytest.mark.parametrize("what", ["log-cosh-6", "log-cosh-rotated-6", "averaged", "averaged-unbiased"])
 def test_runs_do_not_hang_on_the_basis_of_nearly_equal_eigenvalues(what):
-    """Curvatures meet at the minimum. A pair turned by 2^-50 / gap, at most 1, in a step is still accepted."""
+    """Curvatures meet at the minimum. A pair turned by 2^-50 / gap, at most 1, is still accepted."""
     rule = stored(CASES[RUN + what].file)[RUN + what]["thetas"]
     found, met = answer(RUN + what), 0
     for t, (frame, lipschitz) in enumerate(zip(found["_frames"], found["_constants"], strict=True)):
