@@ -5,10 +5,10 @@ Averages are explicit sums over all slopes (`amos_averages`), selections are mad
 runs Algorithm 2 literally beside them, and `amos_exact` in fractions where everything is rational.
 """
 
-from oracles import amos_averages, amos_refused, amos_runs, amos_selection
+from oracles import amos_averages, amos_refused, amos_runs, amos_selection_cases
 from oracles.case import Case
 
-PARTS = (amos_averages, amos_selection, amos_runs, amos_refused)
+PARTS = (amos_averages, amos_selection_cases, amos_runs, amos_refused)
 METHOD = "amos"
 SOURCES = (
     *(part.__name__.removeprefix("oracles.") for part in PARTS),
@@ -18,6 +18,7 @@ SOURCES = (
         "amos_optimizers",
         "amos_checks",
         "amos_exact",
+        "amos_selection",
         "sophia_method",
         "summary_groups",
         "averages",
