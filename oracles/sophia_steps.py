@@ -141,13 +141,8 @@ def _case(
 EXACT = "(every number is exact; moved, one would cross the boundary)"
 
 
-def cases() -> list[Case]:
-    """Return the cases of single steps."""
-    fresh = {"iteration": 0, "first_moment": [0.0] * 4, "hessian_diagonal": [0.0] * 4}
-    at_20, empty = {**STATE, "iteration": 20}, ("state.first_moment",)
-    negative = {**STATE, "hessian_diagonal": [-3.0, -0.5, -40.0, 60.0]}
-    clip = {**STATE, "hessian_diagonal": [0.5, 0.25, 2.0, 1.0], "first_moment": [2.0, -3.0, 0.01, -0.002]}
-    schedule = {"schedule": "exponential", "initial": 0.25, "decay": 0.5, "every": 14}
+def _edges() -> list[Case]:
+    """Return steps with quotients of exactly 1 and -1."""
     # m = (1/2, -1/4, 3/4, 1/8), rho h = (1/2, 1/4, 1/2, 1/4)
     edge: dict[str, Any] = {
         "state": {
@@ -163,6 +158,23 @@ def cases() -> list[Case]:
     }
     # fmt: off
     return [
+        _case("clip-at-one", f"m / (rho h) of exactly 1 and -1 is not clipped {EXACT}", ("Clip",), **edge),
+        _case("float32-clip-at-one", f"the same in float32 {EXACT}", ("Clip", "Float32"), dtype="float32",
+              **edge),
+    ]
+    # fmt: on
+
+
+def cases() -> list[Case]:
+    """Return the cases of single steps."""
+    fresh = {"iteration": 0, "first_moment": [0.0] * 4, "hessian_diagonal": [0.0] * 4}
+    at_20, empty = {**STATE, "iteration": 20}, ("state.first_moment",)
+    negative = {**STATE, "hessian_diagonal": [-3.0, -0.5, -40.0, 60.0]}
+    clip = {**STATE, "hessian_diagonal": [0.5, 0.25, 2.0, 1.0], "first_moment": [2.0, -3.0, 0.01, -0.002]}
+    schedule = {"schedule": "exponential", "initial": 0.25, "decay": 0.5, "every": 14}
+    # fmt: off
+    return [
+        *_edges(),
         _case("first", "t = 0 refreshes: h is (1 - beta2) times the estimate, not the estimate",
               ("Refresh", "NoCorrection"), state=fresh, diagonal=DIAGONAL),
         _case("between", "t = 7, refresh_every = 10: h stays as it is", ("Refresh", "Memory")),
@@ -172,9 +184,6 @@ def cases() -> list[Case]:
         _case("period-7", "t = 7, refresh_every = 7", ("Refresh",), diagonal=DIAGONAL, refresh_every=7),
         _case("clipped", "clipped at 1 and at -1, and neither: the clip is of m / (rho h), then eta",
               ("Clip",), state=clip, gradient=[1.0, -2.0, 0.03125, -0.0078125]),
-        _case("clip-at-one", f"m / (rho h) of exactly 1 and -1 is not clipped {EXACT}", ("Clip",), **edge),
-        _case("float32-clip-at-one", f"the same in float32 {EXACT}", ("Clip", "Float32"), dtype="float32",
-              **edge),
         _case("newton", "rho = 1 and no average: nothing clipped, Newton's step of each coordinate",
               ("Clip",), state={**STATE, "hessian_diagonal": [2.0, 8.0, 16.0, 1.0]}, rho=1.0, beta1=0.0,
               learning_rate=1.0),
