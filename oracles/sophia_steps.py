@@ -80,14 +80,14 @@ def textbook_defect(inputs: dict[str, Any], outputs: Quantities) -> Number:
     return max(worst, defect(found, outputs["theta_next"]))
 
 
-def _rules(zero: tuple[str, ...]) -> dict[str, Rule]:
+def _rules(zero: tuple[str, ...], certain: str = "") -> dict[str, Rule]:
     def close(name: str, terms: int, why: str) -> Close:
         return Close(scale=1.0 if name in zero else None, terms=terms, why=why)
 
     return {
         "state.hessian_diagonal": close("state.hessian_diagonal", 2, "two products and a sum per component"),
         "state.first_moment": close("state.first_moment", 2, "two products and a sum per component"),
-        "clipped": Exact(margin="_margins", compared="|m|", words=("kept", "clipped")),
+        "clipped": Exact(margin="_margins", compared="|m|", certain=certain, words=("kept", "clipped")),
         "direction": close("direction", 6, "six rounded operations per component"),
         "theta_next": Close(
             scale=lambda i, o: norm(i["theta"]) + norm(o["direction"]),
@@ -111,7 +111,7 @@ def _case(
     dtype: str = "float64", zero: tuple[str, ...] = (), moved: bool = True, **settings: Any,
 ) -> Case:  # fmt: skip
     chosen_settings = {**(SETTINGS if dtype == "float64" else SINGLE), **settings}
-    rules = _rules(zero)
+    rules = _rules(zero, "" if moved else "every number is exact in binary")
     return Case(
         id=f"sophia.sophia_step.L3.{what}",
         op="sophia_step",
