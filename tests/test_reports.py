@@ -14,7 +14,7 @@ from rich.console import Console
 
 from refopt.conformance import report_changes, report_charts, scoring
 from refopt.conformance.printable import LONGEST, printable
-from refopt.conformance.report import to_json
+from refopt.conformance.report import deviations, to_json
 from refopt.conformance.report_files import badge, json_text, junit, statement
 from refopt.conformance.report_html import html, outcome
 from refopt.conformance.report_table import draw
@@ -174,6 +174,15 @@ def test_printable_cuts_long_messages_and_keeps_words():
 
 
 # The page
+
+
+def test_a_deviation_that_the_verdict_names_is_said_once():
+    # an exact number: the verdict's sentence says all; a measured one has its ratio in a line of its own
+    exact, measured = period("a", 799), heavy_ball(theta_next=[0.75, 2.0])
+    assert (exact.verdict, measured.verdict) == ("fail", "fail")
+    assert deviations(exact) == []
+    assert [line.split()[0] for line in deviations(measured)] == ["theta_next"]
+    assert drawn(report(exact)).count("799") == 1
 
 
 def test_the_page_needs_nothing_from_outside():

@@ -14,7 +14,7 @@ from typing import Any
 
 from refopt import resources
 from refopt.conformance import behaviour, runner, scoring, vectors, wire, worker
-from refopt.conformance.report import describe
+from refopt.conformance.report import deviations
 from refopt.conformance.scoring import Score
 from refopt.conformance.vectors import Case
 
@@ -70,8 +70,11 @@ class Vector:
         reply = runner.understood(worker.answer(holder, request))
         found = scoring.score(self.case, reply, profile or {})
         if found.verdict not in (*scoring.PASSES, *scoring.NEUTRAL):
-            wrong = [f"{name} {describe(item)}" for name, item in found.quantities.items() if not item.passed]
-            lines = [f"{self.id}: {found.reason}", *wrong, f"{self.case.comment} ({self.case.source})"]
+            lines = [
+                f"{self.id}: {found.reason}",
+                *deviations(found),
+                f"{self.case.comment} ({self.case.source})",
+            ]
             raise AssertionError("\n  ".join(lines))
         return found
 

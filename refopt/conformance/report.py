@@ -264,6 +264,13 @@ def _to_digits(digits: float | None) -> str:
     return "" if digits is None else f" to {digits:.0f} digits"
 
 
+def deviations(score: Score) -> list[str]:
+    """Say of each deviating quantity where and how far, unless the verdict's own sentence says it."""
+    lines = [f"{name} {describe(found)}" for name, found in score.quantities.items() if not found.passed]
+    said = score.reason.replace("`", "")
+    return [line for line in lines if line not in said]
+
+
 def describe(found: Any) -> str:
     """Say where and how far a quantity deviates, in the words of a `Comparison`."""
     where = f" at step {found.step}" if found.step is not None else ""

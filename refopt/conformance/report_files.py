@@ -24,7 +24,7 @@ from refopt.conformance.printable import printable
 from refopt.conformance.report import (
     EXIT_NOTHING_RAN,
     Report,
-    describe,
+    deviations,
     environment,
     introduction,
     mistake_lines,
@@ -123,9 +123,7 @@ def _fault(sentence: str) -> ET.Element:
 def failure_lines(report: Report, score: Score) -> Iterable[str]:
     """Yield what there is to say about a failure: its reason, each deviating quantity, how to repeat it."""
     yield score.reason
-    for name, found in score.quantities.items():
-        if not found.passed:
-            yield f"{name} {describe(found)}"
+    yield from deviations(score)
     yield from mistake_lines(score)
     yield f"the case: {score.case.comment} ({score.case.source})"
     yield report.reproduction(score)

@@ -10,7 +10,7 @@ from refopt.conformance.printable import printable
 from refopt.conformance.report import (
     ALWAYS,
     Report,
-    describe,
+    deviations,
     mistake_counts,
     mistake_lines,
     notes,
@@ -86,9 +86,8 @@ def _draw_failure(report: Report, score: Score, console: Any) -> None:
     case = score.case
     title = f"[bold red]{score.verdict}[/] [bold]{_shown(case.id)}[/]"
     console.print(f"\n{title}: {_shown(score.reason)}", highlight=False)
-    for name, found in score.quantities.items():
-        if not found.passed:
-            console.print(f"  {_shown(name)} {_shown(describe(found))}", highlight=False)
+    for line in deviations(score):
+        console.print(f"  {_shown(line)}", highlight=False)
     for line in mistake_lines(score):
         console.print(f"  [bold]{_shown(line)}[/]", highlight=False)
     console.print(f"  the case: {_shown(case.comment)} ({_shown(case.source)})", highlight=False)
