@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from refopt import cli
 from refopt.amos import Amos, AmosStep
 from refopt.eigen_arc import EigenArc
 from refopt.elmo import Elmo, ElmoStep
@@ -85,3 +86,16 @@ def test_symbol_table_lists_every_setting_of_grouped_newton():
     assert {field.name for field in fields(GroupedNewton)} == set(
         re.findall(r"`(\w+)`", text.split("| setting ")[1])
     )
+
+
+def test_the_wrong_adapter_is_told_what_the_page_says(tmp_path, monkeypatch, capsys):
+    text = README.read_text(encoding="utf-8")
+    shown = re.search(r"^```text\n(fail .*?)^```$", text, re.MULTILINE | re.DOTALL)[1]
+    (right,) = [block for block in python_blocks() if block.startswith("# my_adapter.py")]
+    assert "+ gradient" in right
+    averaging = right.replace("+ gradient", '+ (1 - settings["momentum"]) * gradient')
+    (tmp_path / "my_adapter.py").write_text(averaging)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "1000")  # so that no line is broken
+    assert cli.main(["verify", "--adapter", "my_adapter.py:Mine"]) == 1
+    assert shown in capsys.readouterr().out
