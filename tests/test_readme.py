@@ -96,6 +96,5 @@ def test_the_wrong_adapter_is_told_what_the_page_says(tmp_path, monkeypatch, cap
     averaging = right.replace("+ gradient", '+ (1 - settings["momentum"]) * gradient')
     (tmp_path / "my_adapter.py").write_text(averaging)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "1000")  # so that no line is broken
     assert cli.main(["verify", "--adapter", "my_adapter.py:Mine"]) == 1
     assert shown in capsys.readouterr().out

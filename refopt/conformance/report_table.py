@@ -84,13 +84,13 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
 
 def _draw_failure(report: Report, score: Score, console: Any) -> None:
     case = score.case
-    title = f"[bold red]{score.verdict}[/] [bold]{_shown(case.id)}[/]"
-    console.print(f"\n{title}: {_shown(score.reason)}", highlight=False)
-    for line in deviations(score):
-        console.print(f"  {_shown(line)}", highlight=False)
-    for line in mistake_lines(score):
-        console.print(f"  [bold]{_shown(line)}[/]", highlight=False)
-    console.print(f"  the case: {_shown(case.comment)} ({_shown(case.source)})", highlight=False)
-    for flag, meaning in case.flags.items():
-        console.print(f"  {_shown(flag)}: {_shown(meaning)}", highlight=False)
-    console.print(f"  {_shown(report.reproduction(score))}", highlight=False, soft_wrap=True)
+    lines = [
+        f"\n[bold red]{score.verdict}[/] [bold]{_shown(case.id)}[/]: {_shown(score.reason)}",
+        *(f"  {_shown(line)}" for line in deviations(score)),
+        *(f"  [bold]{_shown(line)}[/]" for line in mistake_lines(score)),
+        f"  the case: {_shown(case.comment)} ({_shown(case.source)})",
+        *(f"  {_shown(flag)}: {_shown(meaning)}" for flag, meaning in case.flags.items()),
+        f"  {_shown(report.reproduction(score))}",
+    ]
+    for line in lines:  # a log is searched by line, and a terminal breaks lines itself
+        console.print(line, highlight=False, soft_wrap=True)
