@@ -17,7 +17,9 @@ from refopt.conformance.adapter import Adapter, capabilities
 from refopt.conformance.loading import UnknownAdapter, load, split
 from refopt.conformance.ops import OPERATIONS
 from refopt.conformance.report import notes, to_json
+from refopt.conformance.vectors import load as load_vectors
 from refopt.conformance.verify import verify
+from refopt.resources import vectors_directory
 
 PREAMBLE = """
 import os, subprocess, sys, time
@@ -421,6 +423,31 @@ def test_a_method_that_cannot_take_its_inputs_refuses_nothing(tmp_path):
     (score,) = verify(spec, [read({**PERIOD, "expect": expect})]).scores
     assert score.verdict == "fail"
     assert "`refresh_period` cannot take its inputs" in score.reason
+
+
+def test_an_input_that_not_every_case_has_may_be_unknown_to_a_method(tmp_path):
+    # FOSI's runs may have a batch of their own for the curvature, and probes: a method without the two is not
+    # asked those cases, and a method without an input that every case has is wrong
+    body = """
+    def fosi_run(self, problem, settings, base, theta, lanczos_start, steps):
+        return {"thetas": np.zeros((steps + 1, theta.shape[0]))}
+    """
+    cases = [
+        case
+        for case in load_vectors(vectors_directory()).cases
+        if case.op == "fosi_run" and case.level != "L6"
+    ]
+    asked = [case for case in cases if not {"curvature_problem", "probes"} & set(case.inputs)]
+    assert 0 < len(asked) < len(cases)
+    found = verify(write(tmp_path, body), [asked[0], *(case for case in cases if case not in asked)])
+    assert found.scores[0].verdict == "fail"
+    others = {(score.verdict, score.reason) for score in found.scores[1:]}
+    assert {verdict for verdict, _ in others} == {"skip"}
+    assert "`fosi_run` takes no `curvature_problem`, which not every case has" in {why for _, why in others}
+    without = body.replace(", lanczos_start", "")
+    (tmp_path / "less").mkdir()
+    (score,) = verify(write(tmp_path / "less", without), asked[:1]).scores
+    assert (score.verdict, "cannot take its inputs" in score.reason) == ("fail", True)
 
 
 def test_refusals_without_one_ordinary_case_are_noted(tmp_path):

@@ -17,7 +17,7 @@ from refopt.conformance import wire
 from refopt.conformance.adapter import Adapter, Skip, capabilities
 from refopt.conformance.given import GivenProblem
 from refopt.conformance.loading import UnknownAdapter, load
-from refopt.conformance.ops import flatten
+from refopt.conformance.ops import OPERATIONS, flatten
 
 DELIBERATE = (ValueError, TypeError, ArithmeticError)
 ACCIDENTAL = (ZeroDivisionError, UnicodeError)
@@ -74,6 +74,8 @@ def answer(adapter: Adapter, request: Mapping[str, Any]) -> dict[str, Any]:
 def _call(adapter: Adapter, op: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
     operation = getattr(adapter, op)
     try:
+        if untaken := _untaken(operation, op, inputs):
+            return {"status": "skip", "message": f"`{op}` takes no {untaken}, which not every case has"}
         inspect.signature(operation).bind(**inputs)
     except (TypeError, ValueError) as error:  # a method that cannot be called at all refuses nothing
         message = f"`{op}` cannot take its inputs: {first_line(error)}"
@@ -93,6 +95,16 @@ def _call(adapter: Adapter, op: str, inputs: Mapping[str, Any]) -> dict[str, Any
     except Exception as error:  # of an answer, so no refusal of the input
         message = f"the answer of `{op}` cannot be sent: {first_line(error)}"
         return {"status": "exception", "message": message}
+
+
+def _untaken(operation: Any, op: str, inputs: Mapping[str, Any]) -> str:
+    """Name the inputs of a case that not every case has, and that the method does not know; "" for none."""
+    parameters = inspect.signature(operation).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return ""
+    takes = OPERATIONS[op].takes()
+    names = [name for name in inputs if name not in parameters and not takes.get(name, True)]
+    return " and no ".join(f"`{name}`" for name in names)
 
 
 def first_line(error: BaseException) -> str:
