@@ -18,6 +18,7 @@ DIAGONAL, CLIP, PROBES = ("HessianDiagonal",), ("SophiaClip",), ("DiagonalProbes
 # m = g/2 + m_old/2, h = estimate/2 + h_old/2: ratios of the size of g / H_ii
 SHORT = 8  # of the points of `fosi_given`: two spectra and three diagonals fit in
 QUICK = {"beta1": 0.5, "beta2": 0.5, "rho": 1.0, "epsilon": 2.0**-20}
+WARMUP = {"schedule": "linear_warmup", "after": 0.25, "steps": 4, "start": 0.125}
 FLAT, STEEP = [0.015625, 0.03125, 0.0625, 0.0078125], [64.0, 24.0, 40.0, 16.0]
 
 
@@ -82,6 +83,9 @@ GIVEN: tuple[tuple[str, str, dict[str, Any], dict[str, Any], tuple[str, ...], st
      "the usual rho: everything is clipped", {}),
     ("logistic-sophia-unclipped", "logistic-7x4", {**QUICK, "rho": 32.0, "refresh_every": 4},
      {**TWICE, "largest": 1, "smallest": 1}, DIAGONAL, "rho = 32: nothing is clipped", {}),
+    ("logistic-sophia-schedule", "logistic-7x4", {**QUICK, "learning_rate": WARMUP, "refresh_every": 4},
+     {**TWICE, "largest": 1}, ("ScheduleOffByOne", *DIAGONAL),
+     "Sophia's schedule counts all its steps, warm-up included", {}),
     ("logistic-sophia-base-only", "logistic-7x4", {**QUICK, "refresh_every": 4}, {**TWICE, "largest": 0},
      ("EmptyBlock", *DIAGONAL), "k = l = 0: no spectrum, yet diagonals", {}),
     ("logistic-sophia-probes", "logistic-7x4", {**QUICK, "refresh_every": 5}, {**TWICE, "largest": 2}, PROBES,
@@ -102,6 +106,9 @@ FREE: tuple[
     ("logistic-sophia", "logistic-7x4", 14, {**QUICK, "learning_rate": 0.25, "refresh_every": 3},
      {"largest": 2, "warmup": 2, "refresh_every": 4, "alpha": 0.5}, (*DIAGONAL, "FosiRun"),
      "diagonals at 0, 3, 6, 9, 12, spectra at 2, 6, 10", {}),
+    ("logistic-sophia-schedule", "logistic-7x4", 7,
+     {**QUICK, "learning_rate": WARMUP, "refresh_every": 3}, {"largest": 2, "refresh_every": 5, "alpha": 0.25},
+     ("ScheduleOffByOne", *DIAGONAL), "a rate that grows for four steps", {}),
     ("logistic-sophia-ema", "logistic-7x4", 12, {**QUICK, "learning_rate": 0.25, "refresh_every": 4},
      {"largest": 1, "warmup": 2, "refresh_every": 3, "newton_momentum": "ema", "alpha": 0.25},
      ("StaleMomentum", *DIAGONAL), "Sophia's first moment is divided anew at 2, 5, 8 and 11", {}),

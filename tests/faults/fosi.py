@@ -11,6 +11,7 @@ INVERSE = "[1.0 / max(size, floor) for size in magnitudes]"
 SINCE = "since = iteration - self.warmup"
 DUE = 'return hasattr(self.base, "with_diagonal") and self.base.refreshes_at(iteration)'
 TAKEN = "base = self.base.with_diagonal(state.base, diagonal_of(source, theta))"
+OWN_RATE = "self._clipped(self._ratio(m, state.hessian_diagonal), theta, state.iteration)"
 LINE_NINE = "d_b, base = self.base.direction(g2, theta, base)"
 FILTER = """v = b * v + (1.0 - b) * g if kind == "ema" else b * v + g
     return v, g + b * v if kind == "nesterov" else v"""
@@ -204,6 +205,14 @@ FOSI_FAULTS = (
                 f"{LINE_NINE}\n        d_b = self.base.direction(g2, theta, old.base).direction",
             ),
         ),
+    ),
+    Fault(
+        "fosi-base-at-its-first-rate",
+        "Sophia as the base keeps the rate with which its schedule starts.",
+        "schedule",
+        "Sophia as the base, with a schedule",
+        RUNS,
+        (change("sophia", OWN_RATE, OWN_RATE.replace("state.iteration", "0")),),
     ),
     Fault(
         "fosi-spectrum-of-the-own-batch",
