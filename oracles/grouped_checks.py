@@ -101,20 +101,22 @@ def _run_defect(inputs: dict[str, Any], outputs: Quantities) -> Number:
 
 
 class Torch:
-    """torch.optim.lr_scheduler.ReduceLROnPlateau, mode min, threshold 1e-4 relative, as its code reads."""
+    """torch.optim.lr_scheduler.ReduceLROnPlateau, mode min, threshold 1e-4 relative, eps 1e-8, as read."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.patience, self.factor = settings["patience"], settings["factor"]
         self.best, self.bad, self.rate = mp.inf, 0, mpf(1)
 
-    def step(self, loss: Number) -> None:
-        """Take the loss of one call."""
+    def step(self, loss: Number, given: Number) -> None:
+        """Take the loss of one call; `given` is the learning rate that it reduces, if nothing else did."""
         if loss < self.best * (1 - mpf(10) ** -4):
             self.best, self.bad = loss, 0
         else:
             self.bad += 1
         if self.bad > self.patience:
-            self.rate *= self.factor
+            lower = self.rate * self.factor
+            if (self.rate - lower) * given > mpf(10) ** -8:
+                self.rate = lower
             self.bad = 0
 
 
@@ -137,7 +139,7 @@ def _loop_defect(inputs: dict[str, Any], outputs: Quantities) -> Number:
         theta = [x - size * v * rates[s] for x, v, s in zip(theta, velocity, labels, strict=True)]
         thetas.append(theta)
         if torch and (t + 1) % plateau["every"] == 0:
-            torch.step(loss)
+            torch.step(loss, rate(settings, t))
     return defect(thetas, outputs["thetas"])
 
 

@@ -36,6 +36,7 @@ SETTINGS: dict[str, Any] = {
     "plateau": None,
 }
 THRESHOLD = mpf(1) / 10000  # torch's ReduceLROnPlateau, relative
+SMALLEST_REDUCTION = mpf(10) ** -8  # and its `eps`
 
 
 class Unbounded(ValueError):
@@ -150,25 +151,33 @@ def rate_moves(inputs: Mapping[str, Any], estimates: Mapping[int, Estimate]) -> 
     return out
 
 
-def reductions(losses: Sequence[Number], plateau: Mapping[str, Any] | None) -> int:
+def reductions(
+    losses: Sequence[Number], plateau: Mapping[str, Any] | None, rates: Sequence[Number]
+) -> int:
     """Return how often ReduceLROnPlateau has reduced, given the losses of all steps so far.
 
     It is called with the loss of step number every, 2 every, ... (counted from 1). A call is bad when its
     loss is not below (1 - 10^-4) times the best so far; patience + 1 bad calls in a row since the last good
-    one or the last reduction reduce.
+    one or the last reduction reduce, unless that takes no more than 10^-8 off the step size: then they are
+    only forgotten.
+
+    Args:
+        losses: L of each step.
+        plateau: the schedule's settings, or None.
+        rates: lambda_1 of each step, without what the schedule reduced.
     """
     if plateau is None:
         return 0
-    calls = losses[plateau["every"] - 1 :: plateau["every"]]
     reduced = bad = 0
     best = None
-    for loss in calls:
-        if best is None or loss < (1 - THRESHOLD) * best:
-            best, bad = loss, 0
+    for t in range(plateau["every"] - 1, len(losses), plateau["every"]):
+        if best is None or losses[t] < (1 - THRESHOLD) * best:
+            best, bad = losses[t], 0
         else:
             bad += 1
         if bad == plateau["patience"] + 1:
-            reduced, bad = reduced + 1, 0
+            size = rates[t] * plateau["factor"] ** reduced
+            reduced, bad = reduced + (size - size * plateau["factor"] > SMALLEST_REDUCTION), 0
     return reduced
 
 
@@ -215,7 +224,8 @@ def compute_run(inputs: dict[str, Any], choice: str = "") -> Quantities:
                 raise Unbounded("the model of the first step has no minimum.")
         average = averaged(etas, settings["rate_momentum"])
         rates.append(positive(average) if clip_average and settings["positive_part"] else average)
-        factor = (plateau["factor"] if plateau else mpf(1)) ** reductions(losses[:-1], plateau)
+        given = [rate(settings, k) for k in range(t)]
+        factor = (plateau["factor"] if plateau else mpf(1)) ** reductions(losses[:-1], plateau, given)
         sizes.append(rate(settings, t) * factor)
         margins.append(plateau_margin(losses[:-1], plateau))
         thetas.append([x - sizes[-1] * v * rates[-1][s] for x, v, s in zip(theta, u, labels, strict=True)])

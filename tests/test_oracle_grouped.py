@@ -234,6 +234,8 @@ def test_the_plateau_acts_where_its_case_says():
     assert answer(RUN + "plateau-negative-loss")["step_sizes"] == [2] * 8
     impatient = answer(RUN + "plateau-impatient")["step_sizes"]
     assert impatient[-1] == 2 * mpf(0.75) ** 5
+    assert answer(RUN + "plateau-every-third")["step_sizes"] == [2] * 6 + [1] * 2
+    assert answer(RUN + "plateau-smallest")["step_sizes"] == [mpf(2) ** -25] * 3 + [mpf(2) ** -26] * 5
 
 
 def test_torchs_rule_by_hand():
@@ -241,13 +243,14 @@ def test_torchs_rule_by_hand():
     schedule = Torch({"patience": 1, "factor": mpf(1) / 2})
     rates = []
     for loss in ("4", "4", "4", "3", "2.9999", "3"):
-        schedule.step(mpf(loss))
+        schedule.step(mpf(loss), mpf(1))
         rates.append(schedule.rate)
     assert rates == [1, 1, mpf(1) / 2, mpf(1) / 2, mpf(1) / 2, mpf(1) / 4]
     plateau = {"every": 1, "patience": 1, "factor": mpf(1) / 2}
     losses = [mpf(x) for x in ("4", "4", "4", "3", "2.9999", "3")]
-    assert [grouped_method.reductions(losses[: t + 1], plateau) for t in range(6)] == [0, 0, 1, 1, 1, 2]
-    assert grouped_method.reductions(losses[:5], {**plateau, "every": 2, "patience": 0}) == 0  # calls 4 and 3
+    ones = [mpf(1)] * 6
+    assert [grouped_method.reductions(losses[: t + 1], plateau, ones) for t in range(6)] == [0, 0, 1, 1, 1, 2]
+    assert grouped_method.reductions(losses[:5], {**plateau, "every": 2, "patience": 0}, ones) == 0  # 4 and 3
 
 
 def test_rates_are_kept_where_the_model_is_unbounded():
@@ -443,8 +446,8 @@ def _zero_on_failure(monkeypatch):
 def _impatient(monkeypatch):
     real = grouped_method.reductions
 
-    def reductions(losses, plateau):
-        return real(losses, plateau and {**plateau, "patience": max(plateau["patience"] - 1, 0)})
+    def reductions(losses, plateau, rates):
+        return real(losses, plateau and {**plateau, "patience": max(plateau["patience"] - 1, 0)}, rates)
 
     monkeypatch.setattr(grouped_method, "reductions", reductions)
 
@@ -452,14 +455,29 @@ def _impatient(monkeypatch):
 def _called_from_the_first_step(monkeypatch):
     real = grouped_method.reductions
 
-    def reductions(losses, plateau):
-        return (
-            real(losses, None)
-            if plateau is None
-            else real([losses[0]] * (plateau["every"] - 1) + losses, plateau)
-        )
+    def reductions(losses, plateau, rates):
+        if plateau is None or not losses:
+            return 0
+        early = plateau["every"] - 1
+        return real([losses[0]] * early + losses, plateau, [rates[0]] * early + rates)
 
-    monkeypatch.setattr(grouped_method, "reductions", lambda x, p: reductions(x, p) if x else 0)
+    monkeypatch.setattr(grouped_method, "reductions", reductions)
+
+
+def _called_by_the_distance_from_two(monkeypatch):
+    real = grouped_method.reductions
+
+    def reductions(losses, plateau, rates):
+        period = plateau["every"] if plateau else 1
+        called = [t for t in range(len(losses)) if (t - 1) % period == 0]
+        once = plateau and {**plateau, "every": 1}
+        return real([losses[t] for t in called], once, [rates[t] for t in called])
+
+    monkeypatch.setattr(grouped_method, "reductions", reductions)
+
+
+def _smallest_reduction_made(monkeypatch):
+    monkeypatch.setattr(grouped_method, "SMALLEST_REDUCTION", mpf(0))
 
 
 def _any_fall_is_better(monkeypatch):
@@ -469,7 +487,9 @@ def _any_fall_is_better(monkeypatch):
 def _threshold_below_a_negative_best(monkeypatch):
     real = grouped_method.reductions
     monkeypatch.setattr(
-        grouped_method, "reductions", lambda losses, plateau: real([x + 100 for x in losses], plateau)
+        grouped_method,
+        "reductions",
+        lambda losses, plateau, rates: real([x + 100 for x in losses], plateau, rates),
     )
 
 
@@ -493,6 +513,10 @@ FAULTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], tuple[str, ...]]] 
     "the schedule is called at the first step": (
         _called_from_the_first_step, (RUN + "plateau", RUN + "logistic-whole", RUN + "tanh-18-whole")
     ),
+    "the schedule is called where t - 1 is a multiple of its period": (
+        _called_by_the_distance_from_two, (RUN + "plateau-every-third",)
+    ),
+    "a reduction by less than 1e-8 is made": (_smallest_reduction_made, (RUN + "plateau-smallest",)),
     "any fall of the loss is progress": (_any_fall_is_better, (RUN + "plateau-threshold",)),
     "a negative best loss is treated like a positive one": (
         _threshold_below_a_negative_best, (RUN + "plateau-negative-loss",)
