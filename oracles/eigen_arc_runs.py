@@ -180,6 +180,8 @@ def run_cases() -> list[Case]:
             ("Ends", "FreshLipschitz"), steps=6, settings={**ends, **tiny}, rates={"learning_rate": 0.25}),
         run_case("figure1-ends", "quadratic-figure1", "no negative eigenvalue: there is no L-", ("Ends",),
             steps=4, settings=ends, rates={"learning_rate": 0.1875}),
+        run_case("himmelblau-ends", "himmelblau", "no positive eigenvalue: there is no L+", ("Ends",),
+            steps=5, settings={**ends, **tiny}, rates={"learning_rate": 2.0**-8}, start=[0.25, 0.5]),
         run_case("log-cosh-rotated-2-ends", "log-cosh-rotated-2", "L+ alone, raised and shrunk again",
             ("Ends", "Raised"), steps=6, settings={**ends, **tiny}, start=[2.0, -2.5]),
         run_case("matched-cubic-3-float32", "matched-cubic-3", "float32", ("Float32",), steps=4,

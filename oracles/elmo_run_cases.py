@@ -66,6 +66,9 @@ def _constants() -> list[Case]:
             ("ConstantLipschitz", "RunCluster"), steps=6, valid=True, perturb=("theta", "eigenvalues")),
         run_case("ridge", "log-cosh-saddle-2", _constant(1.0), "g = 0 along lam = -2: down either side",
             ("RunTie",), steps=3, start="axis", mirrored=True),
+        run_case("ridge-stays", "log-cosh-saddle-2", _constant(1.0),
+            "tie: stay, so the run goes along the ridge to the saddle", ("Tie",), steps=4, start="axis",
+            settings={"tie": "stay"}),
     ]
     # fmt: on
 

@@ -90,7 +90,7 @@ class History:
 def step_from(frame: Frame, lipschitz: Vector, sign: int = 1) -> tuple[Vector, list[Minimum]]:
     """Return the displacement and the minima; exactly equal eigenvalues move along their joint gradient.
 
-    `sign` is the way down along a vector with slope 0 and negative curvature.
+    `sign` is the way down along a vector with slope 0 and negative curvature, 0 where the run stays.
     """
     total: Vector = [mpf(0)] * len(frame.rows[0])
     minima = []
@@ -217,6 +217,7 @@ def run_case(
     }
     if mirrored:
         rules["thetas"] = OneOf({f"_thetas_{side}": close(scale=_spread, why=why) for side in ("up", "down")})
+    stays = inputs["settings"].get("tie") == "stay"
     valid = lipschitz["oracle"] == "exact" if valid is None else valid
     usual = (EIGSY, *((LEMMA,) if valid else ()), *((CLEARLY,) if lipschitz["oracle"] == "eigen_arc" else ()))
     return Case(
@@ -228,7 +229,7 @@ def run_case(
         flags=flags,
         dtype=dtype,
         inputs=inputs,
-        compute=compute_both if mirrored else partial(compute, 1),
+        compute=compute_both if mirrored else partial(compute, 0 if stays else 1),
         rules=rules,
         perturb=perturb,
         checks=(MIRROR,) if mirrored else usual,
