@@ -151,9 +151,7 @@ def rate_moves(inputs: Mapping[str, Any], estimates: Mapping[int, Estimate]) -> 
     return out
 
 
-def reductions(
-    losses: Sequence[Number], plateau: Mapping[str, Any] | None, rates: Sequence[Number]
-) -> int:
+def reductions(losses: Sequence[Number], plateau: Mapping[str, Any] | None, rates: Sequence[Number]) -> int:
     """Return how often ReduceLROnPlateau has reduced, given the losses of all steps so far.
 
     It is called with the loss of step number every, 2 every, ... (counted from 1). A call is bad when its
