@@ -10,7 +10,7 @@ from typing import Any
 from mpmath import mp, mpf
 
 from oracles import recurrence
-from oracles.averages import fresh
+from oracles.averages import fresh, rate
 from oracles.case import Check, Quantities
 from oracles.precision import Number, Vector, add, dot, eigensystem, matvec, norm, subtract, transpose
 
@@ -139,10 +139,11 @@ class Literal:
             values, columns = eigensystem(H)
             kept = [*range(s["largest"]), *range(self.n - s["smallest"], self.n)]
             pairs = [(values[i], [row[i] for row in columns]) for i in kept]
-        d = [-spec["base"]["settings"]["learning_rate"] * x for x in g]
+        eta = rate(spec["base"]["settings"], t)
+        d = [-eta * x for x in g]
         for value, v in pairs:
             c = dot(v, g)
-            d = add(d, v, -c * (s["alpha"] / abs(value) - spec["base"]["settings"]["learning_rate"]))
+            d = add(d, v, -c * (s["alpha"] / abs(value) - eta))
         return d, {"iteration": t + 1, "pairs": pairs}
 
     def _asks(self, index: int) -> bool:

@@ -37,8 +37,8 @@ def sophia(rate: float, **settings: Any) -> Spec:
     return {"optimizer": "sophia", "settings": {**usual, "learning_rate": rate, **settings}}
 
 
-def fosi(problem: str, largest_: int, smallest: int, rate: float, alpha: float = 0.5, every: int = 1) -> Spec:
-    """FOSI over gradient descent, without scaling of its rate."""
+def fosi(problem: str, largest_: int, smallest: int, rate: Any, alpha: float = 0.5, every: int = 1) -> Spec:
+    """FOSI over gradient descent, without scaling of its rate, a number or a schedule."""
     settings = {
         "largest": largest_, "smallest": smallest, "alpha": alpha, "refresh_every": every, "scaling": "none"
     }  # fmt: skip

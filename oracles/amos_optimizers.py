@@ -12,7 +12,7 @@ from typing import Any
 from mpmath import mpf
 
 from oracles import sophia_method
-from oracles.averages import direction, fresh, memories
+from oracles.averages import direction, fresh, memories, rate
 from oracles.families import Separable
 from oracles.precision import Number, Vector, add, combine, dot, eigensystem, solve, subtract, times
 from oracles.problems import Problem
@@ -86,7 +86,7 @@ def fosi(problem: Problem, owner: Owner, gradient: Vector, theta: Vector) -> Vec
     vectors = [v for _, v in owner.pairs]
     rest = subtract(gradient, combine(vectors, inside))
     scaled = [-settings["alpha"] * c / abs(x) for c, (x, _) in zip(inside, owner.pairs, strict=True)]
-    return add(combine(vectors, scaled), rest, -base["settings"]["learning_rate"])
+    return add(combine(vectors, scaled), rest, -rate(base["settings"], owner.steps))
 
 
 def stepped(

@@ -13,6 +13,7 @@ DENOMINATOR = {"denominator=component": {"denominator": "component"}}
 AVERAGES = {f"average={name}": {"average": name} for name in ("bias-corrected", "first-slope")}
 UNKNOWN = {"unknown=first": {"unknown": "first"}}
 IDLE = {"idle=update": {"idle": "update"}}
+HALVED = {"schedule": "exponential", "initial": 1.0, "decay": 0.5, "every": 1}
 EXACTLY: dict[str, Any] = {"denominator": "component", "epsilon": 0.0, "checks": (FRACTIONS,)}
 EIGEN: dict[str, Any] = {"granularity": "eigenspace"}
 TENSOR: dict[str, Any] = {"granularity": "tensor"}
@@ -55,6 +56,9 @@ def _coordinates() -> list[Case]:
               ("NewtonAscent",), momentum=0.25, denominator="component",
               start=FAR, unknown="first",
               **ASCENT),
+        run_case("log-cosh-clock", bowl, 6, gd(0.1875), fosi(bowl, 2, 1, HALVED, alpha=0.25),
+              "the second owns nothing before 3; the rate of its base, halved in each step, does not wait",
+              ("HessianSet", "Default", "GdFosi", "Freeze"), hessian_at=[3], threshold=0.011),
         run_case("log-cosh-late", bowl, 6, gd(0.1875), newton(0.5),
               "one Hessian, and that at 3: the default, then L = 0", ("HessianSet", "Default"),
               hessian_at=[3], threshold=0.011, default="second", unknown="first"),
@@ -146,6 +150,11 @@ def _eigenspaces() -> list[Case]:
         run_case("rotated-fosi-one", two, 8, gd(0.125), fosi(two, 1, 0, 0.25),
               "FOSI with one pair: its base moves the other eigenspace", ("Eigenspace", "GdFosi"),
               threshold=0.25, choices=UNKNOWN, **EIGEN),
+        run_case("rotated-largest", two, 8, gd(0.25), fosi(two, 1, 0, 0.25),
+              "the upper end alone: what is below belongs to the first", ("Eigenspace", "Complement"),
+              threshold=0.1, largest=1, **EIGEN),
+        run_case("rotated-ends", two, 8, gd(0.25), newton(0.5), "two ends that are all of the spectrum",
+              ("Eigenspace", "GdNewton"), threshold=0.1, largest=1, smallest=1, **EIGEN),
         run_case("crossing", six, 8, gd(0.25), fosi(six, 3, 3, 0.25, alpha=0.25),
               "eigenvalues that cross: pairs are matched by overlap, not by order",
               ("Eigenspace", "Crossing"),

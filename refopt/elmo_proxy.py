@@ -161,8 +161,8 @@ def relative_regret(deviation: Array, slope: Array, curvature: Array, lipschitz:
         ValueError: for d < -1, and where R = 0 or L = 0 >= lam: there M has no minimum below 0.
     """
     d, xp = deviation, namespace(deviation)
-    R, rise, lam = _relative(d, slope, curvature, lipschitz)
-    return xp.square(d) * (3.0 * R + rise * d) / (2.0 * R + lam)
+    rise, lam = _relative(d, slope, curvature, lipschitz)
+    return xp.square(d) * (3.0 + rise * d) / (2.0 + lam)
 
 
 def lower_ratio(deviation: Array, slope: Array, curvature: Array, lipschitz: Array) -> Array:
@@ -174,12 +174,12 @@ def lower_ratio(deviation: Array, slope: Array, curvature: Array, lipschitz: Arr
         ValueError: as `relative_regret`.
     """
     d = deviation
-    R, rise, lam = _relative(d, slope, curvature, lipschitz)
-    return 1.0 + d * (6.0 * rise + d * (3.0 * (R - 2.0 * lam) + rise * d)) / (4.0 * R - lam)
+    rise, lam = _relative(d, slope, curvature, lipschitz)
+    return 1.0 + d * (6.0 * rise + d * (3.0 * (1.0 - 2.0 * lam) + rise * d)) / (4.0 - lam)
 
 
-def _relative(d: Array, g: Array, lam: Array, L: Array) -> tuple[Array, Array, Array]:
-    """1, (R - lam)/R and lam/R, of arguments that are checked."""
+def _relative(d: Array, g: Array, lam: Array, L: Array) -> tuple[Array, Array]:
+    """(R - lam)/R and lam/R, of arguments that are checked."""
     check_alike(deviation=d, slope=g, curvature=lam, lipschitz=L)
     check_values(g, lam, L)
     check_finite("deviation", d)
@@ -187,7 +187,7 @@ def _relative(d: Array, g: Array, lam: Array, L: Array) -> tuple[Array, Array, A
     xp, R = namespace(d), root(g, lam, L)
     refuse("lipschitz", L, (R == 0) | ((L == 0) & (lam <= 0)), "such that M has a minimum below 0")
     rise, _ = half_sums(xp, g, lam, L, R)
-    return xp.ones_like(R), 2.0 * (rise / R), lam / R
+    return 2.0 * (rise / R), lam / R
 
 
 def largest_step(slope: Array, curvature: Array, lipschitz: Array) -> Array:

@@ -203,6 +203,19 @@ def test_a_bad_number_is_named_by_its_index_in_the_whole(monkeypatch):
         elmo_minimum(slopes, np.ones(50), np.ones(50))
 
 
+def test_a_bad_constant_is_named_by_its_index_in_the_whole(monkeypatch):
+    monkeypatch.setattr(elmo_proxy, "cache_columns", lambda x, rows: 16)
+    lipschitz = np.ones(50)
+    lipschitz[37] = -1.0
+    with pytest.raises(ValueError, match=r"`lipschitz` is -1\.0 at index 37"):
+        elmo_minimum(np.ones(50), np.ones(50), lipschitz)
+
+
+def test_what_is_bounded_is_a_boolean_in_blocks_too(monkeypatch):
+    monkeypatch.setattr(elmo_proxy, "cache_columns", lambda x, rows: 16)
+    assert elmo_minimum(np.ones(50), np.ones(50), np.ones(50)).bounded.dtype == bool
+
+
 def test_one_bound_out_of_range_leaves_the_other():
     # lam = 0: M* = -(2 sqrt 2/3) g^(3/2) L^(-1/2) and m* = 2 M*, here -1.4e308 and, out of range, -2.8e308.
     g = 1e203
@@ -396,3 +409,65 @@ def test_the_preconditioner_does_not_exist_everywhere():
         elmo_preconditioner(np.array([-1.0]), np.eye(1), np.zeros(1), np.ones(1))
     with pytest.raises(ValueError, match=r"`eigenvectors` has shape \(2, 1\); it must be \(1, 1\)"):
         elmo_preconditioner(np.ones(1), np.ones((2, 1)), np.ones(1), np.ones(1))
+
+
+TRIPLE = ("slope", "curvature", "lipschitz")
+ANSWERS = {
+    "elmo_minimum": (elmo_minimum, TRIPLE),
+    "upper_model": (upper_model, ("step", *TRIPLE)),
+    "lower_model": (lower_model, ("step", *TRIPLE)),
+    "relative_regret": (relative_regret, ("deviation", *TRIPLE)),
+    "lower_ratio": (lower_ratio, ("deviation", *TRIPLE)),
+    "largest_step": (largest_step, TRIPLE),
+    "newton_deviation": (newton_deviation, TRIPLE),
+    "cauchy_step": (cauchy_step, TRIPLE),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_every_argument_is_looked_at(name):
+    """A wrong shape, a number that is not finite, a negative constant: named, whichever argument it is."""
+    function, arguments = ANSWERS[name]
+    right = [np.ones(2) for _ in arguments]
+    for i, argument in enumerate(arguments):
+        others = right[:i], right[i + 1 :]
+        wrong = "slope|step|deviation|curvature" if i == 0 else argument  # the first is what others are like
+        with pytest.raises(ValueError, match=f"`({wrong})` has shape"):
+            function(*others[0], np.ones(3), *others[1])
+        with pytest.raises(ValueError, match=f"`{argument}` holds nan at index 1"):
+            function(*others[0], np.array([1.0, math.nan]), *others[1])
+        if argument in ("slope", "lipschitz"):
+            with pytest.raises(ValueError, match=f"`{argument}` is -1\\.0 at index 0"):
+                function(*others[0], np.array([-1.0, 1.0]), *others[1])
+
+
+def test_a_learning_rate_or_damping_of_zero_is_named():
+    with pytest.raises(ValueError, match=r"`learning_rate` is 0\.0"):
+        gradient_threshold(*one(1.0, 1.0), 0.0)
+    with pytest.raises(ValueError, match=r"`damping` is 0\.0"):
+        newton_deviation(*one(1.0, 1.0, 1.0), 0.0)
+
+
+def test_thresholds_where_the_slope_is_zero():
+    assert newton_threshold(*one(0.0, 0.0)).tolist() == [0.0]  # lam <= 0 comes first
+    assert gradient_threshold(*one(0.0, 4.0), 1.0).tolist() == [math.inf]  # though 2 - eta lam is -2
+
+
+def test_the_gradient_threshold_by_hand():
+    """3 (2 - eta lam)/(eta^2 g) with g = 2, lam = 1, eta = 1/2: 3 (3/2)/(1/2)."""
+    assert gradient_threshold(*one(2.0, 1.0), 0.5).tolist() == [9.0]
+
+
+def test_newtons_deviation_at_the_corners():
+    """Without curvature there is no Newton step, with or without a slope; with lam = 1 there is one."""
+    assert newton_deviation(*one(0.0, 0.0, 1.0)).tolist() == [math.inf]
+    np.testing.assert_allclose(newton_deviation(*one(1.5, 1.0, 1.0)), [0.5], rtol=1e-14)  # R = 2
+    # (R - lam)/(2 lam) with R - lam = L g/lam to 40 digits: nothing may cancel
+    np.testing.assert_allclose(newton_deviation(*one(1.0, 0.5, 1e-20)), [2e-20], rtol=1e-14)
+
+
+def test_the_regret_of_a_quadratic_is_the_square_of_the_deviation():
+    """L = 0, so that R = lam = 1/2: d^2 3R/3R."""
+    assert relative_regret(*one(0.25, 1.0, 0.5, 0.0)).tolist() == [0.0625]
+    with pytest.raises(ValueError, match=r"`lipschitz` is 0\.0 at index 0; it must be such that M has a min"):
+        relative_regret(*one(0.25, 1.0, -0.5, 0.0))
