@@ -169,6 +169,21 @@ def test_the_cluster_of_the_ledger():
     assert plain.promise == pytest.approx(4 / 3 * 2**-0.25, rel=1e-15)
 
 
+def test_what_counts_as_equal_is_a_setting():
+    """1 and 0.999 are apart; within 1 per cent they are a cluster, which the gradient (3, 4) meets as one."""
+    f = separable(Host, [3.0, 4.0], [1.0, 0.999], [0.0, 0.0])
+    spectrum, L = spectrum_of(Host, [1.0, 0.999], np.eye(2)), np.array([2.0, 2.0])
+    for tolerance, slopes in ((None, [3.0, 4.0]), (0.01, [0.0, 5.0])):
+        found = elmo_model_step(np.array([3.0, 4.0]), spectrum, L, cluster_tolerance=tolerance)
+        np.testing.assert_allclose(np.sort(found.slopes), slopes, atol=1e-14)
+        optimizer = Elmo(lipschitz=ConstantLipschitz(2.0), cluster_tolerance=tolerance)
+        theta = np.zeros(2)
+        step = optimizer.step(f, theta, optimizer.init(theta))
+        np.testing.assert_allclose(np.sort(step.slopes), slopes, atol=1e-14)
+    with pytest.raises(ValueError, match="`cluster_tolerance` is -1"):
+        elmo_model_step(np.array([3.0, 4.0]), spectrum, L, cluster_tolerance=-1.0)
+
+
 # Slopes that are 0, and models without a minimum.
 
 
