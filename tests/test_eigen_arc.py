@@ -142,6 +142,34 @@ def test_decisions(lane: Lane, ratio, decision, factor):
     assert math.isnan(update.ratio) == (ratio is None)
 
 
+def test_a_raise_that_meets_eta_1_is_the_last():
+    """ASSESS is eta_1 itself at L = 2: neither liberal, nor above eta_1, so that no division stands."""
+    update = eigen_arc_update(lambda L: 0.1 if L[0] >= 2.0 else 0.0, np.array([1.0]), AssessmentSettings())
+    assert (update.lipschitz.tolist(), update.raises, update.reductions) == ([2.0], 1, (0,))
+
+
+def test_a_promise_below_the_range_of_a_float_counts_as_one():
+    """From L = 2 on nothing is promised any more: ASSESS counts as 1, which passes 0.1 and not 1.5."""
+    assess = {1.0: 0.0}.get
+    passing = eigen_arc_update(lambda L: assess(L[0]), np.array([1.0]), AssessmentSettings())
+    assert (passing.lipschitz.tolist(), passing.raises) == ([2.0], 1)
+    asking = AssessmentSettings(low=1.5, high=3.0, max_failures=4)
+    assert eigen_arc_update(lambda L: assess(L[0]), np.array([1.0]), asking).raises == 4
+
+
+def test_a_promise_at_the_rounding_of_f_passes():
+    """g = 7/4, lam = 1, L = 3/2 promise 1 exactly, which is 4 eps times f = 2^50."""
+    assess = Assessment(lambda z: 0.0, np.zeros(1), 2.0**50, np.array([1.75]), axes(Host, [1.0]))
+    assert assess([1.5]) == 1.0
+    assert assess.evaluations == 0
+
+
+def test_an_update_answers_in_float64_and_counts_only_what_it_can():
+    update = eigen_arc_update(lambda L: 0.5, np.array([3.0], dtype="float32"), AssessmentSettings())
+    assert update.lipschitz.dtype == np.float64
+    assert update.evaluations == 0
+
+
 def test_raises_end_at_the_cap_and_at_the_ceiling():
     failing = eigen_arc_update(lambda L: -math.inf, np.array([1.0]), AssessmentSettings())
     assert (failing.raises, failing.lipschitz.tolist(), failing.reductions) == (11, [2.0**11], (0,))
