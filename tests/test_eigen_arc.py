@@ -232,6 +232,7 @@ def test_l_follows_its_eigenvector_across_a_crossing():
         ([-2.0], [-2.0], (False, True)),
         ([2.0], [2.0], (True, False)),
         ([0.0, 0.0], [], (False, False)),
+        ([0.5, -2.0], [0.5, -2.0], (True, True)),
     ],
 )
 def test_the_two_subspaces_are_the_most_positive_and_the_most_negative(lane: Lane, values, kept, ends):
@@ -247,7 +248,54 @@ def test_the_two_subspaces_are_the_most_positive_and_the_most_negative(lane: Lan
     np.testing.assert_allclose(lane.host(step.spectrum.eigenvalues), kept, rtol=1e-13)
     assert step.lipschitz.shape == (len(kept),)
     assert tuple(L is not None for L in lipschitz_ends(step)) == ends
+    assert (step.spectrum.num_largest, step.spectrum.num_smallest) == ends
+    assert step.spectrum.residuals.shape == (len(kept),)
     np.testing.assert_allclose(lane.host(step.theta_next), lane.host(theta * (1.0 - 0.05 * h)), rtol=1e-14)
+
+
+def test_a_flat_direction_has_no_end():
+    """Of the dense spectrum the ends may be 0: neither most positive nor most negative."""
+    f = Derivatives.from_callables(lambda z: np.sum(z * 0.0), lambda z: z * 0.0, lambda z, v: v * 0.0)
+    optimizer, theta = EigenArc(base=GD), np.ones(2)
+    assert lipschitz_ends(optimizer.step(f, theta, optimizer.init(theta))) == (None, None)
+
+
+def test_a_step_shows_what_it_did():
+    """Entering 1/32 along both axes of `cubic`: raised 4 times; then only the quadratic one's is reduced."""
+    s, h = np.array([-1.0, -1.0]), np.array([0.0, 1.0])
+    f = Derivatives.from_callables(
+        cubic(Host, s, h, [1.0, 0.0]),
+        lambda z: s + h * z + np.array([1.0, 0.0]) * z * abs(z) / 2.0,
+        lambda z, v: (h + np.array([1.0, 0.0]) * abs(z)) * v,
+    )
+    optimizer, theta = EigenArc(base=GD, initial=1 / 32), np.zeros(2)
+    state = optimizer.init(theta)
+    assert state.iteration == 0
+    step = optimizer.step(f, theta, state)
+    np.testing.assert_array_equal(step.slopes, [1.0, 1.0])
+    assert step.raises > 0
+    assert step.reductions.dtype == np.int64
+    assert step.reductions.tolist()[0] == 11  # of the pair whose eigenvalue is 1, which comes first
+    np.testing.assert_array_equal(step.direction, [0.05, 0.05])
+    assert step.state.iteration == 1
+
+
+def test_the_lanczos_steps_of_the_ends_are_a_setting():
+    """In two steps from a generic vector the ends of four eigenvalues are not found, in four they are."""
+    h = np.array([4.0, 1.0, -1.0, -3.0])
+    f = Derivatives.from_callables(lambda z: h @ (z * z) / 2.0, lambda z: h * z, lambda z, v: h * v)
+    theta, start = np.ones(4), np.array([1.0, 2.0, 3.0, 4.0])
+    found = []
+    for steps in (2, 4):
+        optimizer = EigenArc(base=GD, spectrum="ends", steps=steps)
+        found.append(optimizer.step(f, theta, optimizer.init(theta, start)).spectrum.eigenvalues)
+    np.testing.assert_allclose(found[1], [4.0, -3.0], rtol=1e-12)
+    assert found[0][0] < 3.9
+
+
+def test_the_oracle_starts_without_a_decision():
+    state = EigenArcLipschitz().init(np.ones(2))
+    assert (state.decision, state.ratio, state.evaluations) == ("none", 1.0, 0)
 
 
 def test_any_optimizer_can_be_the_base_and_a_run_can_be_resumed(tmp_path):
@@ -335,12 +383,17 @@ def test_bad_starts_get_a_sentence():
         optimizer.init(np.ones(2))
     with pytest.raises(ValueError, match="`lanczos_start` is zero"):
         optimizer.init(np.ones(2), np.zeros(2))
+    with pytest.raises(ValueError, match="`theta` "):
+        optimizer.init(np.ones((2, 2)), np.ones(2))
 
 
 def test_what_is_not_finite_is_named():
     f = Derivatives.from_callables(lambda z: np.float64(1.0), lambda z: z * math.nan, lambda z, v: v)
     optimizer = EigenArc(base=GD)
     with pytest.raises(NonFinite, match="the gradient is not finite"):
+        optimizer.step(f, np.ones(2), optimizer.init(np.ones(2)))
+    f = Derivatives.from_callables(lambda z: np.float64(math.nan), lambda z: z, lambda z, v: v)
+    with pytest.raises(NonFinite, match="the value is not finite"):
         optimizer.step(f, np.ones(2), optimizer.init(np.ones(2)))
 
 

@@ -304,6 +304,25 @@ def test_the_base_moves_in_the_rest(lane: Lane, base):
     assert step.spectrum[3:5] == (1, 1)
 
 
+def test_how_the_ends_are_found_is_a_setting():
+    """Two Lanczos steps do not find the end of four eigenvalues; a repeated one is found twice if asked."""
+    start = np.array([1.0, 2.0, 3.0, 4.0])
+    zeros = np.zeros(4)
+    for settings, curvatures, expected in (
+        ({"largest": 1, "steps": 4}, [4.0, 1.0, -1.0, -3.0], [4.0]),
+        ({"largest": 2}, [4.0, 4.0, -1.0, -3.0], [4.0, -1.0]),
+        ({"largest": 2, "multiplicity": "full"}, [4.0, 4.0, -1.0, -3.0], [4.0, 4.0]),
+    ):
+        optimizer = Elmo(lipschitz=ConstantLipschitz(1.0), **settings)
+        step = optimizer.step(separable(Host, zeros, curvatures, zeros), zeros, optimizer.init(zeros, start))
+        np.testing.assert_allclose(step.spectrum.eigenvalues, expected, rtol=1e-12)
+    hasty = Elmo(lipschitz=ConstantLipschitz(1.0), largest=1, steps=1)
+    f = separable(Host, zeros, [4.0, 1.0, -1.0, -3.0], zeros)
+    step = hasty.step(f, zeros, hasty.init(zeros, start))
+    quotient = np.sum(np.array([4.0, 1.0, -1.0, -3.0]) * start**2) / np.sum(start**2)  # of one step
+    np.testing.assert_allclose(step.spectrum.eigenvalues, [quotient], rtol=1e-12)
+
+
 def test_the_subspace_of_everything_is_the_dense_form():
     problem = ro.load_problem("log-cosh-rotated-6")
     f, theta, exact = problem.derivatives, problem.start, ExactLipschitz.of(problem)
@@ -543,6 +562,8 @@ def test_bad_starts_get_a_sentence():
             optimizer.init(np.ones(3), start)
     with pytest.raises(ValueError, match=r"`largest` [+] `smallest` is 2; it must be at most 1"):
         optimizer.init(np.ones(1), np.ones(1))
+    with pytest.raises(ValueError, match="`theta` "):
+        Elmo(lipschitz=ConstantLipschitz(1.0)).init(np.ones((2, 2)))
 
 
 def test_bad_models_get_a_sentence():
