@@ -304,6 +304,19 @@ def test_the_base_moves_in_the_rest(lane: Lane, base):
     assert step.spectrum[3:5] == (1, 1)
 
 
+@pytest.mark.parametrize("ends", [{}, {"largest": 1, "smallest": 1}])
+def test_the_eigenpairs_are_those_of_the_curvature_that_is_given(ends):
+    """Value and gradient are f's, the eigenvalues those of the other function."""
+    zeros, start = np.zeros(2), np.array([1.0, 2.0])
+    f, other = (separable(Host, [-1.5, 1.5], h, [1.0, 1.0]) for h in ([1.0, -1.0], [3.0, -2.0]))
+    optimizer = Elmo(lipschitz=ConstantLipschitz(1.0), **ends)
+    own = optimizer.step(f, zeros, optimizer.init(zeros, start))
+    step = optimizer.step(f, zeros, optimizer.init(zeros, start), curvature=other)
+    np.testing.assert_allclose(own.spectrum.eigenvalues, [1.0, -1.0], rtol=1e-12)
+    np.testing.assert_allclose(step.spectrum.eigenvalues, [3.0, -2.0], rtol=1e-12)
+    np.testing.assert_array_equal(step.gradient, [-1.5, 1.5])
+
+
 def test_how_the_ends_are_found_is_a_setting():
     """Two Lanczos steps do not find the end of four eigenvalues; a repeated one is found twice if asked."""
     start = np.array([1.0, 2.0, 3.0, 4.0])

@@ -43,6 +43,38 @@ def test_constants(lane: Lane):
     assert answer(ConstantLipschitz([1, 2, 3]), lane, spectrum).lipschitz.shape == (3,)  # for Elmo to refuse
 
 
+def test_a_constant_is_a_float_and_hands_on_the_state():
+    oracle = ConstantLipschitz(2)
+    assert isinstance(oracle.value, float)
+    found = answer(oracle, Host, pairs(Host, [1.0], np.eye(2)[:, :1]), state="given")
+    assert found.state == "given"
+
+
+def test_exact_constants_of_no_pairs_are_none():
+    oracle = ExactLipschitz(None, np.array([2.0, 5.0]))
+    found = answer(oracle, Host, pairs(Host, [], np.zeros((2, 0))), state="given")
+    assert found.lipschitz.shape == (0,)
+    assert found.state == "given"
+    assert answer(oracle, Host, pairs(Host, [1.0], np.eye(2)[:, :1]), state="given").state == "given"
+
+
+def test_an_overlap_of_exactly_the_tolerance_is_none():
+    """(0.6, 0.8) meets the first axis, with the constant 5, as far as a tolerance of 0.6 still forgives."""
+    spectrum = pairs(Host, [1.0], [[0.6], [0.8]])
+    for tolerance, expected in ((0.6, 1.0), (0.5, 5.0)):
+        oracle = ExactLipschitz(None, np.array([5.0, 1.0]), tolerance)
+        assert answer(oracle, Host, spectrum).lipschitz.tolist() == [expected]
+
+
+def test_axes_are_orthonormal_up_to_16_n_eps():
+    """n = 3: (1 + 24 eps)^2 rounds to 1 + 48 eps, the limit; one more eps on each side is too much."""
+    eps = 2.0**-52
+    ExactLipschitz((1.0 + 24.0 * eps) * np.eye(3), np.ones(3))
+    ExactLipschitz(np.eye(3, dtype="float32"), np.ones(3))
+    with pytest.raises(ValueError, match="`axes` has rows whose products differ from the identity"):
+        ExactLipschitz((1.0 + 25.0 * eps) * np.eye(3), np.ones(3))
+
+
 def test_the_constant_of_log_cosh_is_its_largest_third_derivative():
     # |(log cosh)'''| = 2 tanh sech^2, maximized by bisection on its derivative's sign over (0, 2)
     with mp.workdps(30):
