@@ -250,6 +250,7 @@ def test_the_two_subspaces_are_the_most_positive_and_the_most_negative(lane: Lan
     assert tuple(L is not None for L in lipschitz_ends(step)) == ends
     assert (step.spectrum.num_largest, step.spectrum.num_smallest) == ends
     assert step.spectrum.residuals.shape == (len(kept),)
+    np.testing.assert_allclose(lane.host(step.direction), lane.host(theta * (-0.05 * h)), rtol=1e-13)
     np.testing.assert_allclose(lane.host(step.theta_next), lane.host(theta * (1.0 - 0.05 * h)), rtol=1e-14)
 
 
