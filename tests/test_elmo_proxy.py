@@ -421,6 +421,7 @@ ANSWERS = {
     "largest_step": (largest_step, TRIPLE),
     "newton_deviation": (newton_deviation, TRIPLE),
     "cauchy_step": (cauchy_step, TRIPLE),
+    "gradient_deviation": (lambda *triple: gradient_deviation(*triple, 0.5), TRIPLE),
 }
 
 
@@ -444,13 +445,33 @@ def test_every_argument_is_looked_at(name):
 def test_a_learning_rate_or_damping_of_zero_is_named():
     with pytest.raises(ValueError, match=r"`learning_rate` is 0\.0"):
         gradient_threshold(*one(1.0, 1.0), 0.0)
+    with pytest.raises(ValueError, match=r"`learning_rate` is 0\.0"):
+        gradient_deviation(*one(1.0, 1.0, 1.0), 0.0)
     with pytest.raises(ValueError, match=r"`damping` is 0\.0"):
         newton_deviation(*one(1.0, 1.0, 1.0), 0.0)
+
+
+def test_the_preconditioner_looks_at_every_argument():
+    two, three, V = np.ones(2), np.ones(3), np.eye(2)
+    with pytest.raises(ValueError, match="`eigenvalues` has shape"):
+        elmo_preconditioner(three, V, two, two)
+    with pytest.raises(ValueError, match="`lipschitz` has shape"):
+        elmo_preconditioner(two, V, two, three)
+    with pytest.raises(ValueError, match="`eigenvalues` has shape"):
+        elmo_preconditioner(two, V, three, two)
+    with pytest.raises(ValueError, match=r"`lipschitz` is -1\.0 at index 0"):
+        elmo_preconditioner(two, V, two, -two)
 
 
 def test_thresholds_where_the_slope_is_zero():
     assert newton_threshold(*one(0.0, 0.0)).tolist() == [0.0]  # lam <= 0 comes first
     assert gradient_threshold(*one(0.0, 4.0), 1.0).tolist() == [math.inf]  # though 2 - eta lam is -2
+
+
+def test_newtons_step_of_a_small_curvature():
+    """g/lam = 1/(1/2): Cauchy's step with L = 0, and the limit of ELMO's."""
+    assert cauchy_step(*one(1.0, 0.5, 0.0)).tolist() == [2.0]
+    assert newton_limit(*one(1.0, 0.5)).tolist() == [2.0]
 
 
 def test_the_gradient_threshold_by_hand():
