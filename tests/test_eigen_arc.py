@@ -378,6 +378,13 @@ def test_bad_settings_get_a_sentence(settings, error, sentence):
         EigenArc(**settings)
 
 
+@pytest.mark.parametrize("method", ["init", "step"])
+def test_a_base_without_one_of_its_methods_gets_a_sentence(method):
+    half = type("Half", (), {method: lambda self, theta: None})()
+    with pytest.raises(TypeError, match="`base` is a Half; it must be an optimizer with `init` and `step`"):
+        EigenArc(base=half)
+
+
 def test_bad_starts_get_a_sentence():
     optimizer = EigenArc(base=GD, spectrum="ends")
     with pytest.raises(ValueError, match="`lanczos_start` is missing; it must be a vector of 2 elements"):
