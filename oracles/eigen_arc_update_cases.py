@@ -73,6 +73,14 @@ def _details() -> list[Case]:
             settings={"low": 0.25, "high": 0.75}),
         update_case("high-low", "log-cosh-6", [0.0625] * 6, "eta1 = 1: a small miss fails",
             ("Raised", "ReducedInTurn"), settings={"low": 1.0, "high": 1.5}),
+    ]
+    # fmt: on
+
+
+def _limits() -> list[Case]:
+    far: dict[str, Any] = {"start": FAR_2}
+    # fmt: off
+    return [
         update_case("raise-cap", "himmelblau", [1.0] * 2,
             "three raises do not suffice: the L of the third stay",
             ("Caps",), start=[0.25, 0.5], settings={"max_failures": 3}),
@@ -122,4 +130,4 @@ def _details() -> list[Case]:
 
 def update_cases() -> list[Case]:
     """Return the cases of updates."""
-    return [*_decisions(), *_details()]
+    return [*_decisions(), *_details(), *_limits()]
