@@ -44,6 +44,8 @@ class Report:
         errors: what fails the run beside its cases, in sentences, such as an expired known failure.
         started: when it began, ISO 8601 in UTC.
         unexamined: failures that were not compared with the known mistakes, for want of time.
+        twins: how many cases were put a second time, under another id or with permuted coordinates.
+        differing: of how many of these the second answer differed.
     """
 
     hello: Hello
@@ -59,6 +61,8 @@ class Report:
     errors: list[str] = field(default_factory=list)
     started: str = field(default_factory=lambda: _now())
     unexamined: int = 0
+    twins: int = 0
+    differing: int = 0
 
     @property
     def counts(self) -> Counter[str]:
@@ -153,6 +157,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "started": report.started,
         "selected": report.total,
         "seed": report.seed,
+        "twins": {"put": report.twins, "differing": report.differing},
         "interrupted": report.interrupted,
         "seconds": round(report.seconds, 3),
         "exit_status": report.exit_status,
@@ -227,11 +232,15 @@ def skip_lines(report: Report) -> list[str]:
 
 
 def notes(report: Report) -> list[str]:
-    """Say of which operations only refusals passed: a method that always raises passes those."""
+    """Say how many cases were put twice, and of which operations only refusals passed.
+
+    A method that always raises passes those.
+    """
     passed = [score.case for score in report.scores if score.verdict in scoring.PASSES]
     refused = Counter(case.op for case in passed if behaviour.refuses(case))
     ordinary = {case.op for case in passed if not behaviour.refuses(case)}
-    return [
+    twice = [f"note: {report.twins} cases were put twice; {report.differing} were answered differently"]
+    return (twice if report.twins else []) + [
         f"note: {op} passed {number} refusals of bad input and no ordinary case; alone they show nothing"
         for op, number in refused.items()
         if op not in ordinary

@@ -26,6 +26,7 @@ from refopt.conformance.transport import (
     OutputLimitError,
     ProtocolError,
 )
+from refopt.conformance.twins import Twins
 from refopt.conformance.vectors import Case
 
 DEADLINE = 20.0
@@ -176,13 +177,30 @@ def understood(reply: Mapping[str, Any]) -> Reply:
     return Reply(str(status), decoded, str(reply.get("message", ""))[:LONGEST_REASON], evaluations=counts)
 
 
-def run(runner: Runner, cases: Sequence[Case]) -> Iterator[Score]:
-    """Ask, score and diagnose case after case; closes the connection also when the caller stops early."""
+def run(runner: Runner, cases: Sequence[Case], twins: Twins | None = None) -> Iterator[Score]:
+    """Ask, score and diagnose case after case; closes the connection also when the caller stops early.
+
+    Args:
+        runner: what asks.
+        cases: in order.
+        twins: cases that are put a second time on the way, which yield nothing.
+    """
     try:
         for case in cases:
-            yield judged(case, runner.ask(case), runner.hello.profile, runner.diagnosis)
+            yield _asked(runner, case, twins)
+            if twins is not None:
+                for twin in twins.due(case):
+                    twins.compare(twin, runner.ask(twin.case), runner.hello.profile)
     finally:
         runner.close()
+
+
+def _asked(runner: Runner, case: Case, twins: Twins | None) -> Score:
+    # In a function of its own: a large answer is let go before the next one comes.
+    reply = runner.ask(case)
+    if twins is not None:
+        twins.remember(case, reply)
+    return judged(case, reply, runner.hello.profile, runner.diagnosis)
 
 
 def judged(case: Case, reply: Reply, profile: Mapping[str, str], diagnosis: Diagnosis) -> Score:

@@ -8,6 +8,7 @@ from refopt.conformance import answers, loading, requests, runner, transport
 from refopt.conformance.report import Report
 from refopt.conformance.scoring import Score
 from refopt.conformance.transport import Connection
+from refopt.conformance.twins import Twins
 from refopt.conformance.vectors import Case
 
 
@@ -116,24 +117,34 @@ def judge(
             asking.close()
             raise
     report = Report(asking.hello, subject.spec, digest, len(cases), subject.options, seed, way=subject.way)
-    begin = time.perf_counter()
+    begin, ordered = time.perf_counter(), requests.order(cases, seed)
+    twice = isinstance(asking, runner.Runner) and subject.way == "--command"
+    twins = Twins(ordered if twice else (), seed or 0, asking.hello)
     try:
-        for score in _scores(asking, requests.order(cases, seed)):
+        for score in _scores(asking, ordered, twins):
             report.scores.append(score)
             progress(score)
     except KeyboardInterrupt:
         report.interrupted = True
     finally:
         asking.close()
-    strays = _without_hello(asking.strays, report.scores, seed or 0)
+    apart = {
+        twins.originals[token]: reason for token, reason in asking.strays.items() if token in twins.originals
+    }
+    others = {token: reason for token, reason in asking.strays.items() if token not in twins.originals}
+    strays = _without_hello(others, report.scores, seed or 0)
     charged = [runner.charged(score, strays, seed or 0) for score in report.scores]
+    charged = [twins.charged(score, apart) for score in charged]
+    report.twins, report.differing = len(twins), len({*twins.differing, *apart})
     report.scores, report.unexamined = asking.diagnosis.narrowed(charged), asking.diagnosis.unexamined
     report.seconds = time.perf_counter() - begin
     return report
 
 
-def _scores(asking: runner.Runner | answers.Answers, cases: Sequence[Case]) -> Iterator[Score]:
-    return map(asking.score, cases) if isinstance(asking, answers.Answers) else runner.run(asking, cases)
+def _scores(asking: runner.Runner | answers.Answers, cases: Sequence[Case], twins: Twins) -> Iterator[Score]:
+    if isinstance(asking, answers.Answers):
+        return map(asking.score, cases)
+    return runner.run(asking, cases, twins)
 
 
 def _without_hello(strays: Mapping[str, str], scores: Sequence[Score], seed: int) -> dict[str, str]:
