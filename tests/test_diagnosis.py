@@ -76,6 +76,13 @@ def test_most_planted_faults_are_named():
     assert len(named) >= LEAST_RATE * len(TRIED), sorted(set(TRIED) - set(named))
 
 
+def test_a_mistake_that_most_cases_hardly_show_is_named_by_the_one_that_does():
+    fault = FORMULAS["amos-epsilon-bounds"]  # which differs by eps_2, 1e-12 but in one case
+    scores = naming.examined(fault.ops, fault.changes)
+    assert sum(score.verdict == "fail" and not score.mistakes for score in scores) >= 4
+    assert naming.is_named(fault, naming.name_of(scores))
+
+
 def test_what_is_left_out_of_the_rate_is_counted():
     names = {fault.name for fault in FAULTS}
     assert set(naming.ENGINE) <= names

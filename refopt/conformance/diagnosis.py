@@ -43,6 +43,7 @@ class Diagnosis:
         self.unexamined = 0  # failures that came after the time was spent
         self._named: Counter[str] = Counter()
         self._without_name: Counter[str] = Counter()  # examined failures without a name, by operation
+        self._faint: Counter[str] = Counter()  # of these, those that a mistake explains but hardly shows in
 
     def named(self, score: Score, reply: Reply) -> Score:
         """Return a score with the mistakes that its answer equals; a pass comes back as it is."""
@@ -53,18 +54,19 @@ class Diagnosis:
             return score
         begin = time.perf_counter()
         asked = _restated(score, reply)
-        found = self._candidates(asked, reply)
+        found, faint = self._candidates(asked, reply)
         self.left -= time.perf_counter() - begin
         self._named.update(entry.name for entry in found)
         self._without_name[asked.case.op] += not found
+        self._faint.update(() if found else faint)
         return score._replace(mistakes=found)
 
     def narrowed(self, scores: Iterable[Score]) -> list[Score]:
         """Return the scores of a run, each with those of its mistakes that the whole run speaks for.
 
-        A mistake stays that explains more failures of its operations than are left without any; of several
-        for one case, those that explain most. Where several are left, one that would have failed a case
-        that passed goes out.
+        A mistake stays that explains more failures of its operations than are left without any, those apart
+        that it explains but hardly shows in; of several for one case, those that explain most. Where several
+        are left, one that would have failed a case that passed goes out.
         """
         scores = list(scores)
         count = Counter(entry.name for score in scores for entry in score.mistakes)
@@ -81,24 +83,28 @@ class Diagnosis:
         from refopt.conformance import mistakes
 
         ops = next(entry.ops for entry in mistakes.MISTAKES if entry.name == name)
-        return sum(self._without_name[op] for op in ops)
+        return sum(self._without_name[op] for op in ops) - self._faint[name]
 
-    def _candidates(self, score: Score, reply: Reply) -> tuple[Likeness, ...]:
+    def _candidates(self, score: Score, reply: Reply) -> tuple[tuple[Likeness, ...], list[str]]:
+        """The mistakes that an answer equals, and the names of those that this case hardly shows."""
         from refopt.conformance import mistakes  # the textbook costs an import that passes do not need
 
         entries = sorted(mistakes.of(score.case.op), key=lambda entry: -self._named[entry.name])
         inputs, path = prepared(score.case), reply.out.get("thetas")
         path = path if isinstance(path, np.ndarray) and path.ndim == 2 and np.all(np.isfinite(path)) else None
         found: list[Likeness] = []
+        faint: list[str] = []
         if not _right(score.case, answer(mistakes.NONE, score.case, inputs)):
-            return ()  # on this case the textbook itself is not right, so its mistakes say nothing
+            return (), []  # on this case the textbook itself is not right, so its mistakes say nothing
         for entry in entries:
             if found and self._named[found[0].name] >= max(SETTLED, self._named[entry.name] + 1):
                 break
             likely = equal(score, reply.out, answer(entry, score.case, inputs, path), entry)
-            if likely is not None:
-                found.append(likely)
-        return tuple(found)
+            if likely is not None and likely[1]:
+                found.append(likely[0])
+            elif likely is not None:
+                faint.append(entry.name)
+        return tuple(found), faint
 
 
 def _restated(score: Score, reply: Reply) -> Score:
@@ -139,8 +145,10 @@ def answer(entry: Any, case: Case, inputs: Mapping[str, Any], path: Any = None) 
     return {name: wire.decode(wire.encode(value)) for name, value in out.items()}
 
 
-def equal(score: Score, given: Mapping[str, Any], wrong: Mapping[str, Any], entry: Any) -> Likeness | None:
-    """Return the likeness of an answer to a mistake's, or None where they differ or the mistake is not seen.
+def equal(
+    score: Score, given: Mapping[str, Any], wrong: Mapping[str, Any], entry: Any
+) -> tuple[Likeness, bool] | None:
+    """Return the likeness of an answer to a mistake's, and whether the case shows it; None where they differ.
 
     Args:
         score: of the answer.
@@ -165,7 +173,7 @@ def equal(score: Score, given: Mapping[str, Any], wrong: Mapping[str, Any], entr
     beyond = (given.keys() & wrong.keys()) - score.case.expect.keys()
     if not all(likeness.near(given[name], wrong[name]) for name in beyond):
         return None
-    return Likeness(entry.name, entry.sentence, entry.kind, min(digits, default=None)) if seen else None
+    return Likeness(entry.name, entry.sentence, entry.kind, min(digits, default=None)), seen
 
 
 def _most(found: Sequence[Likeness], count: Mapping[str, int]) -> tuple[Likeness, ...]:
