@@ -90,6 +90,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "grouped-damping-ignored": ("grouped-damping-capped",),
     "grouped-schedule-one-step-late": ("schedule-one-iteration-ahead",),
     "rmsprop-schedule-counts-from-one": ("schedule-one-iteration-ahead",),
+    "rmsprop-schedule-of-the-start": ("schedule-stays-at-its-start",),
+    "fosi-base-at-its-first-rate": ("schedule-stays-at-its-start",),
     "schedule-counts-from-one": ("schedule-one-iteration-ahead",),
     "heavy-ball-optimal-momentum-not-squared": ("optimal-momentum-not-squared",),
     "nesterov-optimal-rate-of-gradient-descent": ("optimal-rate-without-the-smallest",),

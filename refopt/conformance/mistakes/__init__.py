@@ -25,6 +25,7 @@ from refopt.conformance.mistakes.grouped import GROUPED_MISTAKES
 from refopt.conformance.mistakes.grouped_rates import GROUPED_RATE_MISTAKES
 from refopt.conformance.mistakes.objectives import OBJECTIVE_MISTAKES
 from refopt.conformance.mistakes.plateau import PLATEAU_MISTAKES
+from refopt.conformance.mistakes.rates import RATE_MISTAKES
 from refopt.conformance.mistakes.scaling import SCALING_MISTAKES
 from refopt.conformance.mistakes.sophia import SOPHIA_MISTAKES
 from refopt.conformance.mistakes.spectrum import SPECTRUM_MISTAKES
@@ -37,6 +38,7 @@ MISTAKES: tuple[Mistake, ...] = (
     *TRANSFORMER_MISTAKES,
     *DERIVATIVE_MISTAKES,
     *FIRST_ORDER_MISTAKES,
+    *RATE_MISTAKES,
     *SPECTRUM_MISTAKES,
     *SCALING_MISTAKES,
     *FOSI_MISTAKES,

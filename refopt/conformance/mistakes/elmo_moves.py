@@ -57,6 +57,13 @@ ELMO_MOVE_MISTAKES = (
         signs=lambda self, c, V: np.ones_like(c),
     ),
     mistake(
+        "elmo-one-way-down-of-several",
+        "Where several eigenvectors without slope lead down, only the first is taken.",
+        "formula",
+        MOVE,
+        taken_along=lambda self, x, tied: np.where(tied & (np.cumsum(tied) > 1), 0.0, x),
+    ),
+    mistake(
         "elmo-never-rests",
         "The tie rule `stay` is ignored.",
         "selection",

@@ -1,28 +1,17 @@
-"""Wrong first-order optimizers, schedules and closed-form rates."""
+"""Wrong first-order optimizers."""
 
 import numpy as np
 
 from refopt.conformance.mistakes.base import mistake
-from refopt.rates import optimal_rates
 
 STEPS = ("base_step", "base_directions", "base_run")
 FOSI = ("fosi_step", "fosi_directions", "fosi_run")
 EITHER = STEPS + FOSI
-GROUPED = ("grouped_newton_step", "grouped_newton_run")
-SOPHIA = ("sophia_step", "sophia_run")
-RATES = ("optimal_rates",)
 
 
-def _rates(**changed):
-    """The closed forms with some of them replaced: optimizer -> (L, m, right rates) -> changed fields."""
-
-    def wrong(self, optimizer, largest_eigenvalue, smallest_eigenvalue):
-        right = optimal_rates(optimizer, largest_eigenvalue, smallest_eigenvalue)
-        if optimizer not in changed:
-            return right._asdict()
-        return {**right._asdict(), **changed[optimizer](largest_eigenvalue, smallest_eigenvalue, right)}
-
-    return wrong
+def _decayed_at_the_next_rate(self, s, eta, g, theta, state):
+    d, memory = self.by_adam(s, eta, g, theta, state)
+    return d - self.rate(s, state["iteration"] + 1) * s.weight_decay * theta, memory
 
 
 FIRST_ORDER_MISTAKES = (
@@ -136,6 +125,13 @@ FIRST_ORDER_MISTAKES = (
         weight_decay=lambda self, s, eta, theta, d: eta * s.weight_decay * (theta + d),
     ),
     mistake(
+        "adamw-decay-of-the-next-rate",
+        "AdamW's decay is multiplied by the learning rate of the next iteration.",
+        "schedule",
+        STEPS,
+        by_adamw=_decayed_at_the_next_rate,
+    ),
+    mistake(
         "adamw-decay-missing",
         "AdamW leaves the decay out.",
         "formula",
@@ -192,33 +188,5 @@ FIRST_ORDER_MISTAKES = (
         "sign",
         EITHER,
         by_gradient_descent=lambda self, s, eta, g, theta, state: (eta * g, {}),
-    ),
-    mistake(
-        "schedule-one-iteration-ahead",
-        "A schedule is asked for the rate of the next iteration.",
-        "schedule",
-        EITHER + GROUPED + SOPHIA,
-        rate=lambda self, s, t: s.learning_rate(t + 1) if callable(s.learning_rate) else s.learning_rate,
-    ),
-    mistake(
-        "optimal-momentum-not-squared",
-        "Heavy ball's optimal momentum is taken for its contraction.",
-        "formula",
-        RATES,
-        optimal_rates=_rates(heavy_ball=lambda L, m, right: {"momentum": right.contraction}),
-    ),
-    mistake(
-        "optimal-rate-without-the-smallest",
-        "Nesterov's optimal rate leaves the smallest eigenvalue out: 4/(3L).",
-        "formula",
-        RATES,
-        optimal_rates=_rates(nesterov=lambda L, m, right: {"learning_rate": 4.0 / (3.0 * L)}),
-    ),
-    mistake(
-        "optimal-rate-is-one-over-l",
-        "Gradient descent's optimal rate is taken as 1/L.",
-        "formula",
-        RATES,
-        optimal_rates=_rates(gradient_descent=lambda L, m, right: {"learning_rate": 1.0 / L}),
     ),
 )

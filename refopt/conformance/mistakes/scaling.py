@@ -109,6 +109,15 @@ SCALING_MISTAKES = (
         converged=lambda self, residuals, max_residual, values: bool(np.all(residuals <= max_residual)),
     ),
     mistake(
+        "scaling-refused-at-the-limit",
+        "A residual of exactly the limit stops the scaling: < for <=.",
+        "selection",
+        SCALE,
+        converged=lambda self, residuals, max_residual, values: bool(
+            np.all(residuals < max_residual * np.max(np.abs(values)))
+        ),
+    ),
+    mistake(
         "scaling-closed-form-without-lower-end",
         "With l = 0 the closed form of the scaling takes lambda_k for the lower end.",
         "index",

@@ -181,6 +181,13 @@ SOPHIA_MISTAKES = (
         sophia_clip=_scaled_as_a_whole,
     ),
     mistake(
+        "sophia-counts-the-boundary-as-clipped",
+        "A ratio of size 1 counts as clipped: >= for >.",
+        "index",
+        SOPHIA,
+        counts_as_clipped=lambda self, size: size >= 1.0,
+    ),
+    mistake(
         "sophia-signs-only",
         "Sophia moves by the sign of the ratio.",
         "formula",

@@ -61,7 +61,7 @@ class ElmoModelPieces(EigenspacePieces):
         x, upper, lower, bounded = self.minimum(np.abs(c), lam, L)
         rests = (c == 0) & self.rests(settings)
         with np.errstate(all="ignore"):
-            move = self.signs(c, V) * np.where(rests | ~bounded, 0.0, x)
+            move = self.signs(c, V) * np.where(rests | ~bounded, 0.0, self.taken_along(x, (c == 0) & (x > 0)))
             return {
                 "slopes": np.abs(c),
                 "step_sizes": x,
@@ -79,6 +79,10 @@ class ElmoModelPieces(EigenspacePieces):
     def rests(self, settings: Mapping[str, Any]) -> bool:
         """Whether there is no move along a vector without slope."""
         return bool(settings.get("tie", "positive") == "stay")
+
+    def taken_along(self, x: Any, tied: Any) -> Any:
+        """How far the move goes along each vector; `tied` are those whose both ways lead down."""
+        return x
 
     def signs(self, c: Any, V: Any) -> Any:
         """The way down along each vector; where there is none, its largest element is taken as positive."""

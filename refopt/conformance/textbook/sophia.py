@@ -46,7 +46,7 @@ class SophiaPieces(FirstOrderPieces, SpectrumPieces):
         used = self.diagonal_used(s, last, h, state["iteration"])
         m, ratio, d = self.sophia_direction(s, self.rate(s, state["iteration"]), g, theta, state, used)
         return {
-            "clipped": [bool(x) for x in np.abs(ratio) > 1.0],
+            "clipped": [bool(x) for x in self.counts_as_clipped(np.abs(ratio))],
             "direction": d,
             "theta_next": theta + d,
             "state": {"iteration": state["iteration"] + 1, "first_moment": m, "hessian_diagonal": h},
@@ -94,6 +94,10 @@ class SophiaPieces(FirstOrderPieces, SpectrumPieces):
     def sophia_clip(self, s: Any, ratio: Any) -> Any:
         """The clipped ratio."""
         return np.clip(ratio, -1.0, 1.0)
+
+    def counts_as_clipped(self, size: Any) -> Any:
+        """Whether a ratio of that size counts as clipped."""
+        return size > 1.0
 
     def sophia_move(self, eta: float, ratio: Any) -> Any:
         """The step without the decay."""
