@@ -105,7 +105,7 @@ def _plateaus() -> list[Case]:
             plateau={"every": 2, "patience": 2, "factor": 0.5}, source="Algorithm 4"),
         run_case("plateau-every-third", "quadratic-offdiagonal-2", trivial(2),
             "lambda_1 = 2 keeps the loss constant: called after steps 3 and 6, counted from 1; then it is 1",
-            ("PlateauSchedule",), steps=8, learning_rate=2.0,
+            ("PlateauSchedule",), steps=7, learning_rate=2.0,
             plateau={"every": 3, "patience": 0, "factor": 0.5}, source="Algorithm 4"),
         run_case("plateau-smallest", "quadratic-two-blocks-4", [0, 0, 1, 1],
             "lambda_1 = 2^-25 is halved once: half of the half is 7.5e-9, less than torch's eps = 1e-8",
