@@ -96,6 +96,12 @@ SINGLES: tuple[tuple[str, float, float, float, float, str], ...] = (
     ("tiny-down", -1e-45, 1e-45, 2.0, 1e-15, "all of size 1e-45, k = 1e-45: eta = 1.618, to the right"),
     ("small-down", -1e-20, 1e-28, 2.0, 1e-4, "h = -1e-20: eta = 1.618e-8"),
 )
+# (what, H, g, d): along the kernel all curvature is that of the cubic term, which a sum with H loses
+FAINT: tuple[tuple[str, list[list[float]], list[float], list[float] | None], ...] = (
+    ("axis", [[1, 0], [0, 0]], [1, 1], None),
+    ("turned", [[16, -12], [-12, 9]], [1, 0.5], None),
+    ("plane", [[x * y for y in (1, 2, 2)] for x in (1, 2, 2)], [1, -2, 0.5], [1, 0.5, 2]),
+)
 SINGLE_PRECISION: tuple[tuple[Any, ...], ...] = (
     ("definite", [[2, 1], [1, 2]], [1, -0.5], 1, None, CONVEX, "in float32"),
     ("indefinite", symmetric(16, 4), vector(17, 4), 2, scales(18, 4), SADDLE, "in float32"),
@@ -114,6 +120,11 @@ def regular_cases() -> list[Case]:
         for what, h, g, lam, d, comment in SINGLES
     ]
     rest = "H singular and g = 0: no root, eta = 0; H is exact, or it would not be singular"
+    faint = "a singular H under a cubic term below its rounding, which alone decides along the kernel"
+    out += [
+        cubic_case(f"semidefinite-faint-{what}", H, g, 2.0**-60, faint, FLAT, scales=d, state=True)
+        for what, H, g, d in FAINT
+    ]
     out.append(cubic_case("semidefinite-rest", ROOM, [0, 0], 1, rest, FLAT, perturb=("lam",)))
     out += [
         cubic_case(

@@ -739,3 +739,34 @@ def test_numbers_that_are_not_finite_end_a_run(broken, name):
     with pytest.raises(NonFinite, match=f"{name} is not finite"):
         first_step(optimizer, f, np.zeros(1))
     assert minimize(f, optimizer, np.zeros(1), max_steps=2).outcome is Outcome.DIVERGED
+
+
+# What a mutation run left alive.
+
+
+def test_nothing_is_known_before_the_first_step():
+    state = GroupedNewton(groups=Groups.discrete(2)).init(np.array([1.0, 2.0]))
+    assert (state.iteration, state.has_rates, state.plateau) == (0, False, plateau_start())
+    np.testing.assert_array_equal(state.velocity, np.zeros(2))
+    found = state.estimate
+    for name, shape in (("g_bar", 2), ("H_bar", (2, 2)), ("third_diagonal", 2), ("D", 2), ("eta", 2)):
+        np.testing.assert_array_equal(getattr(found, name), np.zeros(shape), err_msg=name)
+    assert not found.active.any()
+    assert not found.clipped.any()
+    known = (found.r, found.model_change, found.model_change_clipped, found.loses_descent)
+    assert known == (0.0, 0.0, 0.0, False)
+
+
+def test_a_small_rate_is_not_clipped():
+    """Of H = diag(4, 2) without a cubic term the rates are 1/4 and 1/2, both positive."""
+    f = Cubes(HOST, [[4.0, 0.0], [0.0, 2.0]], [0.0, 0.0], [0.0, 0.0])
+    optimizer = GroupedNewton(groups=Groups.discrete(2), internal_damping=0.0, positive_part=True)
+    theta = np.ones(2)
+    step = optimizer.step(f, theta, optimizer.init(theta))
+    np.testing.assert_allclose(step.eta, [0.25, 0.5], rtol=ROUNDING)
+    assert step.clipped.tolist() == [False, False]
+
+
+def test_an_epoch_without_steps_is_named():
+    with pytest.raises(ValueError, match="`steps_per_epoch` is 0; it must be at least 1"):
+        GroupedNewton.algorithm_4(Groups.trivial(2), 0)
