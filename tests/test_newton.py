@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from closed_form import quadratic
 
+from refopt.derivatives import Derivatives
 from refopt.newton import COMPARATORS, CubicNewton, Newton, SaddleFreeNewton, SteepestDescent
+from refopt.trace import NonFinite
 
 ROUNDING = 16 * 2.0**-52  # numbers near 1, one eigendecomposition of order 2
 
@@ -118,3 +120,57 @@ def test_float32_stays_float32_and_steps_are_pure(lane, name):
 def test_bad_settings_are_refused(cls, settings, error):
     with pytest.raises(error, match=f"`{next(iter(settings))}`"):
         cls(**settings)
+
+
+# What a mutation run left alive.
+
+
+@pytest.mark.parametrize(
+    "optimizer", [Newton(), SaddleFreeNewton(), SteepestDescent(), CubicNewton(lipschitz=1.0)]
+)
+def test_a_step_shows_where_it_was(optimizer, lane):
+    """f = theta'H theta/2 with H = diag(2, 4) at (1, 1/2): 3/2, g = (2, 2), H g = (4, 8), rate 8/24."""
+    f, theta = quadratic(lane, [[2, 0], [0, 4]]), lane.array([1.0, 0.5])
+    step = optimizer.step(f, theta, optimizer.init(theta))
+    expected = {
+        "theta": [1.0, 0.5],
+        "value": 1.5,
+        "gradient": [2.0, 2.0],
+        "hessian": [[2.0, 0.0], [0.0, 4.0]],
+        "eigenvalues": [2.0, 4.0],
+        "hessian_gradient": [4.0, 8.0],
+        "rate": 1 / 3,
+    }
+    for name in set(expected) & set(step._fields):
+        close(lane, getattr(step, name), expected[name])
+    assert step.state.iteration == 1
+
+
+@pytest.mark.parametrize(
+    "optimizer", [Newton(), SaddleFreeNewton(), SteepestDescent(), CubicNewton(lipschitz=1.0)]
+)
+def test_what_is_not_finite_or_no_vector_is_named(optimizer):
+    theta, nan = np.ones(2), np.float64(math.nan)
+
+    def step(value=lambda z: np.float64(1.0), gradient=lambda z: z, hvp=lambda z, v: v):
+        f = Derivatives.from_callables(value, gradient, hvp)
+        return optimizer.step(f, theta, optimizer.init(theta))
+
+    with pytest.raises(NonFinite, match="the value is not finite"):
+        step(value=lambda z: nan)
+    with pytest.raises(NonFinite, match="the gradient is not finite"):
+        step(gradient=lambda z: z * nan)
+    with pytest.raises(NonFinite, match=r"the (Hessian|Hessian product H g) is not finite"):
+        step(hvp=lambda z, v: v * np.array([1.0, nan]))
+    with pytest.raises(ValueError, match="`theta` "):
+        optimizer.init(np.ones((2, 2)))
+
+
+@pytest.mark.parametrize("optimizer", [Newton(), SaddleFreeNewton(), CubicNewton(lipschitz=1.0)])
+def test_a_hessian_that_is_not_symmetric_is_refused_as_such(optimizer):
+    """Every product is finite, so the refusal is that of the Hessian and not of what is in it."""
+    f = Derivatives.from_callables(
+        lambda z: np.float64(1.0), lambda z: z, lambda z, v: np.array([v[0] + v[1], v[1]])
+    )
+    with pytest.raises(ValueError, match="symmetric"):
+        optimizer.step(f, np.ones(2), optimizer.init(np.ones(2)))
