@@ -888,3 +888,28 @@ def test_planted_faults_are_seen(module, old, new, seen_by):
     seen_by()
     with planted([change(module, old, new)]), pytest.raises((AssertionError, ValueError)):
         seen_by()
+
+
+# What a mutation run left alive.
+
+
+def test_nothing_is_known_before_the_first_hessian():
+    found = Amos(first=SLOW, second=FAST, threshold=1.0, hessian_at=5).init(np.ones(2)).estimate
+    for name in ("curvatures", "slopes", "lipschitz", "updates", "statistic"):
+        np.testing.assert_array_equal(getattr(found, name), np.zeros(2), err_msg=name)
+    assert np.isnan(found.curvature_slopes).all()
+    assert found.updates.dtype == np.int64
+    assert found.skipped == 0
+    assert found.to_first.tolist() == [True, True]  # the default
+
+
+@pytest.mark.parametrize("name", ["first", "second"])
+def test_each_optimizer_sees_the_curvature_that_is_given(name):
+    """Sophia's estimate is the diagonal of the other function, 1 - beta2 = 1/2 of it after one step."""
+    sophia = Sophia(learning_rate=0.25, beta2=0.5)
+    pair = {"first": SLOW, "second": FAST, name: sophia}
+    optimizer = Amos(**pair, threshold=1.0, default=name, idle="update")
+    f, theta = Cubic(HOST, [1.0, 1.0], [0.0, 0.0]), np.ones(2)
+    other = Derivatives.from_callables(lambda z: 0.0, lambda z: z, lambda z, v: np.array([3.0, 5.0]) * v)
+    step = optimizer.step(f, theta, optimizer.init(theta), curvature=other)
+    np.testing.assert_array_equal(getattr(step.state, name).hessian_diagonal, [1.5, 2.5])

@@ -8,7 +8,7 @@ from closed_form import quadratic
 
 from refopt.derivatives import Derivatives
 from refopt.newton import COMPARATORS, CubicNewton, Newton, SaddleFreeNewton, SteepestDescent
-from refopt.trace import NonFinite
+from refopt.trace import NonFinite, NoStep
 
 ROUNDING = 16 * 2.0**-52  # numbers near 1, one eigendecomposition of order 2
 
@@ -174,3 +174,17 @@ def test_a_hessian_that_is_not_symmetric_is_refused_as_such(optimizer):
     )
     with pytest.raises(ValueError, match="symmetric"):
         optimizer.step(f, np.ones(2), optimizer.init(np.ones(2)))
+
+
+def test_steepest_descent_has_no_step_along_flat_ground():
+    """H = diag(0, 1), g = (1, 0): g'H g is 0, and there is no minimum along -g."""
+    f = Derivatives.from_callables(
+        lambda z: z[0] + z[1] ** 2 / 2, lambda z: np.array([1.0, z[1]]), lambda z, v: np.array([0.0, v[1]])
+    )
+    with pytest.raises(NoStep, match="g'H g is 0"):
+        SteepestDescent().step(f, np.zeros(2), SteepestDescent().init(np.zeros(2)))
+
+
+def test_the_scale_of_a_saddle_free_step_is_positive():
+    with pytest.raises(ValueError, match="`alpha` is -1"):
+        SaddleFreeNewton(alpha=-1.0)
