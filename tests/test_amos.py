@@ -913,3 +913,12 @@ def test_each_optimizer_sees_the_curvature_that_is_given(name):
     other = Derivatives.from_callables(lambda z: 0.0, lambda z: z, lambda z, v: np.array([3.0, 5.0]) * v)
     step = optimizer.step(f, theta, optimizer.init(theta), curvature=other)
     np.testing.assert_array_equal(getattr(step.state, name).hessian_diagonal, [1.5, 2.5])
+
+
+@pytest.mark.parametrize(("ends", "expected"), [({"largest": 1}, 4.0), ({"smallest": 1}, -3.0)])
+def test_one_end_alone_is_one_pair(ends, expected):
+    h, theta = [4.0, 1.0, -1.0, -3.0], np.ones(4)
+    optimizer = Amos(first=SLOW, second=FAST, threshold=1.0, granularity="eigenspace", **ends)
+    f = Cubic(HOST, h, [0.0] * 4)
+    step = optimizer.step(f, theta, optimizer.init(theta, np.array([1.0, 2.0, 3.0, 4.0])))
+    np.testing.assert_allclose(step.curvatures, [expected], rtol=1e-12)
