@@ -18,7 +18,7 @@ from refopt.first_order import (
     Sophia,
     optimal_rates,
 )
-from refopt.schedules import SCHEDULES, Cosine, Exponential, LinearWarmup, Piecewise
+from refopt.schedules import SCHEDULES, Cosine, Exponential, LinearWarmup, Piecewise, rate_at
 
 ROUNDING = 8 * 2.0**-52  # a step is fewer than eight operations on numbers near 1
 SINGLE = 8 * 2.0**-23
@@ -333,3 +333,28 @@ def test_a_growing_exponential_leaves_the_range_with_a_sentence():
 def test_optimal_names_the_eigenvalues_when_its_rates_leave_float64(cls, L, m):
     with pytest.raises(ValueError, match=re.escape(f"is {L!r} and `smallest_eigenvalue` is {m!r}; they")):
         cls.optimal(L, m)
+
+
+# What a mutation run left alive in the schedules.
+
+
+def test_settings_of_schedules_at_the_edge_and_over_it():
+    assert Cosine(initial=0.5, steps=1)(0) == 0.5
+    assert LinearWarmup(steps=1, after=0.5)(1) == 0.5
+    assert rate_at(lambda t: 0.0, 3) == 0.0
+    piecewise = Piecewise(rates=[0.5, 0.25], boundaries=[2])
+    assert (piecewise.rates, piecewise.boundaries) == ((0.5, 0.25), (2,))
+    for make, sentence in (
+        (lambda: Exponential(initial=0.0, decay=0.5, every=1), "`initial` is 0"),
+        (lambda: Cosine(initial=0.0, steps=2), "`initial` is 0"),
+        (lambda: Piecewise(rates=[0.5, 0.25], boundaries=[0]), "`boundaries` is 0"),
+        (lambda: LinearWarmup(steps=0, after=0.5), "`steps` is 0"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            make()
+
+
+def test_a_warmup_climbs_to_the_first_rate_of_what_follows():
+    """Half way, after one step of two, to the first rate of 1/2, and not to the 1/4 after it."""
+    after = Exponential(initial=0.5, decay=0.5, every=1)
+    assert LinearWarmup(steps=2, after=after)(1) == 0.25

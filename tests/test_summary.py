@@ -337,6 +337,8 @@ def test_entries_by_hand(lane: Lane) -> None:
     assert float(tensor.contracted(eta)) == 1 - 6 + 6
     # S = 1; d = 1; d = 0
     assert float(SummaryTensor(4, 1, lane.array([7.0])).entry(0, 0, 0, 0)) == 7
+    with pytest.raises(ValueError, match=r"`indices` is .*it must be 1 integers in 0 \.\. 2"):
+        SummaryTensor(1, 3, lane.array([1.0, 2.0, 3.0])).entry(1.0)
     np.testing.assert_array_equal(lane.host(SummaryTensor(1, 2, lane.array([3.0, 4.0])).full()), [3, 4])
     scalar = SummaryTensor(0, 5, lane.array([2.0]))
     assert (float(scalar.entry()), float(scalar.full()), tuple(scalar.full().shape)) == (2, 2, ())
