@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from conftest import Lane
 
+from refopt import eigenspaces
 from refopt.derivatives import Derivatives
 from refopt.eigenspaces import (
     carried,
@@ -174,3 +175,9 @@ def test_matches_are_unique():
         turn = np.linalg.qr(np.eye(6) + 0.3 * rng.standard_normal((6, 6)))[0]
         found = [j for j in match_eigenvectors(V[:, :4], (V @ turn)[:, :5]) if j is not None]
         assert len(found) == len(set(found))
+
+
+def test_the_width_of_a_cluster_grows_with_the_root_of_n():
+    """16 sqrt(n) eps of the vectors' dtype, n = 9 their length and not their number."""
+    assert eigenspaces.cluster_tolerance(np.eye(9)[:, :2]) == 48.0 * 2.0**-52
+    assert eigenspaces.cluster_tolerance(np.eye(9, dtype="float32")[:, :2]) == 48.0 * 2.0**-23
