@@ -151,6 +151,53 @@ def test_a_run_names_the_mistake_and_counts_it(tmp_path):
     assert named == {"adam-correction-one-late"}
 
 
+AVERAGING = """
+from refopt.adapters.reference import Reference
+
+class Mine(Reference):
+    def base_directions(self, optimizer, settings, thetas, gradients):
+        found = super().base_directions(optimizer, settings, thetas, gradients)
+        if optimizer == "heavy_ball" and {condition}:
+            found["directions"] = (1 - settings["momentum"]) * found["directions"]
+        return found
+"""
+
+
+@pytest.mark.parametrize(
+    ("condition", "named"),
+    [
+        ("True", {"momentum-averages"}),  # Nesterov's velocity, of which the mistake speaks as well, is right
+        ("abs(gradients).max() > 50", set()),  # the burst alone; a plain run of heavy ball is right
+    ],
+)
+def test_a_mistake_that_would_show_where_the_same_optimizer_passes_is_not_named(condition, named, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(AVERAGING.format(condition=condition))
+    cases = [
+        case for case in vectors() if case.op == "base_directions" and "momentum" in case.inputs["settings"]
+    ]
+    found = verify(f"{path}:Mine", cases, in_process=True)
+    failing = [score for score in found.scores if score.verdict == "fail"]
+    passing = {score.case.inputs["optimizer"] for score in found.scores if score.verdict == "pass"}
+    assert failing
+    assert "nesterov" in passing
+    assert ("heavy_ball" in passing) is (not named)
+    assert {entry.name for score in failing for entry in score.mistakes} == named
+
+
+@pytest.mark.parametrize("fault", TRIED)
+def test_a_fault_that_is_not_in_the_list_is_given_no_name_but_a_near_relatives(fault, monkeypatch):
+    own = {*naming.right_names(FORMULAS[fault]), naming.PARTLY.get(fault)}
+    monkeypatch.setattr(
+        mistakes, "MISTAKES", tuple(entry for entry in mistakes.MISTAKES if entry.name not in own)
+    )
+    mistakes.of.cache_clear()
+    found = naming.name_of(naming.examined(FORMULAS[fault].ops, FORMULAS[fault].changes))
+    monkeypatch.undo()
+    mistakes.of.cache_clear()
+    assert set(found) <= {naming.RELATIVES.get(fault)}
+
+
 def first(op):
     return next(case for case in vectors() if case.op == op and not behaviour.refuses(case))
 

@@ -30,6 +30,8 @@ SECONDS = 30.0  # for a whole run
 UNCOMPARED = ("behaviour", "chained")  # kinds of expectations that hold no numbers to compare with
 SETTLED = 3  # failures that one mistake explains before it is asked first, and alone where it answers
 
+Kind = tuple[str, str]  # an operation and an optimizer
+
 
 class Diagnosis:
     """Names mistakes during one run, within a budget of time.
@@ -65,8 +67,9 @@ class Diagnosis:
         """Return the scores of a run, each with those of its mistakes that the whole run speaks for.
 
         A mistake stays that explains more failures of its operations than are left without any, those apart
-        that it explains but hardly shows in; of several for one case, those that explain most. Where several
-        are left, one that would have failed a case that passed goes out.
+        that it explains but hardly shows in; of several for one case, those that explain most. One that would
+        have failed a case that passed goes out: of several any case, of one alone a case of the same
+        operation and optimizer, since a mistake may be made in one optimizer and not in the next.
         """
         scores = list(scores)
         count = Counter(entry.name for score in scores for entry in score.mistakes)
@@ -75,9 +78,16 @@ class Diagnosis:
             score._replace(mistakes=_most([x for x in score.mistakes if x.name not in weak], count))
             for score in scores
         ]
+        passed = [score.case for score in scores if score.verdict == "pass"]
         unsure = {entry.name for score in left if len(score.mistakes) > 1 for entry in score.mistakes}
-        refuted = _refuted(unsure, [score.case for score in scores if score.verdict == "pass"])
-        return [score._replace(mistakes=_without(score.mistakes, refuted)) for score in left]
+        refuted = _refuted(dict.fromkeys(unsure), passed)
+        left = [_without(score, refuted) if _names(score) - refuted else score for score in left]
+        kinds: dict[str, set[Kind]] = {}
+        for score in left:
+            for name in _names(score):
+                kinds.setdefault(name, set()).add(_kind(score.case))
+        refuted = _refuted(kinds, passed)
+        return [_without(score, refuted) for score in left]
 
     def _unexplained(self, name: str) -> int:
         from refopt.conformance import mistakes
@@ -181,20 +191,38 @@ def _most(found: Sequence[Likeness], count: Mapping[str, int]) -> tuple[Likeness
     return tuple(entry for entry in found if count[entry.name] == top)
 
 
-def _without(found: tuple[Likeness, ...], refuted: set[str]) -> tuple[Likeness, ...]:
-    return tuple(entry for entry in found if entry.name not in refuted) or found
+def _names(score: Score) -> set[str]:
+    return {entry.name for entry in score.mistakes}
 
 
-def _refuted(names: set[str], passed: Sequence[Case]) -> set[str]:
-    """Those of some mistakes that a case which passed would have shown."""
+def _without(score: Score, refuted: set[str]) -> Score:
+    return score._replace(mistakes=tuple(entry for entry in score.mistakes if entry.name not in refuted))
+
+
+def _kind(case: Case) -> Kind:
+    """The operation of a case and the name of its optimizer."""
+    given = case.inputs.get("optimizer") or case.inputs.get("base", {}).get("optimizer", "")
+    return case.op, str(given)
+
+
+def _refuted(names: Mapping[str, set[Kind] | None], passed: Sequence[Case]) -> set[str]:
+    """Those of some mistakes that a case which passed would have shown.
+
+    Args:
+        names: the mistakes, each with the kinds of cases that count; None is all.
+        passed: the cases.
+    """
     if not names:
         return set()
     from refopt.conformance import mistakes
 
     found: set[str] = set()
     end = time.perf_counter() + SECONDS / 3
-    for entry in mistakes.MISTAKES:
-        for case in (case for case in passed if entry.name in names and case.op in entry.ops):
+    for entry in (entry for entry in mistakes.MISTAKES if entry.name in names):
+        kinds = names[entry.name]
+        for case in (
+            case for case in passed if case.op in entry.ops and (kinds is None or _kind(case) in kinds)
+        ):
             if time.perf_counter() > end:
                 return found
             if _shows(case, answer(entry, case, prepared(case))):

@@ -173,6 +173,22 @@ PARTLY = {
 """Faults whose answers are in the hard case those of a narrower mistake; they do not count as named."""
 
 
+RELATIVES = {
+    "fosi-base-diagonal-with-the-spectrum": "fosi-base-without-its-diagonal",
+    "plateau-without-threshold": "plateau-absolute-threshold",
+    "elmo-is-cubic-only": "elmo-negative-curvature-as-zero",
+    "lanczos-steps-rounded-down": "lanczos-steps-without-logarithm",
+    "lanczos-steps-without-logarithm": "lanczos-steps-rounded-down",
+    "rmsprop-schedule-counts-from-one": "schedule-one-iteration-ahead",
+    "scaling-absolute-residuals": "scaling-refused-at-the-limit",
+    "cubic-one-triangle": "cubic-curvature-not-halved",
+    "grouped-averages-without-complement": "grouped-momentum-sum",
+    "eigen-arc-not-reduced": "eigen-arc-reduced-down-to-eta-two",
+    "amos-distance-squared": "distance-squared-root-left-out",
+}
+"""Names given to a fault whose own formulas are taken out of the list: of formulas that differ little."""
+
+
 def right_names(fault: Fault) -> tuple[str, ...]:
     """The mistakes that describe a planted fault; empty where the list has none."""
     names = NAMES.get(fault.name, (fault.name,))
