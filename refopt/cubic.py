@@ -228,31 +228,41 @@ def cubic_certificate(
         TypeError: when an argument is not real floating.
         ValueError: as of `cubic_minimizer`, or when `radius` is negative.
     """
-    m, _ = _checked_model(H, g, lam, scales)
+    m, d = _checked_model(H, g, lam, scales)
     x = _point(eta, m)
     if radius is not None:
         check_nonnegative("radius", radius)
     with np.errstate(**IN_RANGE):
-        return _certificate(m, x, float(lam), radius)
+        if radius is None or lam:
+            return _certificate(m, x, float(lam), radius)
+        given = _certificate(m, x, 0.0, None)  # r is in no equation, and E = 0 does not tell |D eta|
+        return given._replace(radius_defect=_difference(float(radius), math.hypot(*(d * x).tolist())))
 
 
 def _certificate(m: Model, x: np.ndarray, lam: float, radius: float | None) -> Certificate:
     """The certificate of a checked point."""
     size = m.exponent + exponents(x)
-    power = int(np.max(size))
-    rho = float(np.linalg.norm(np.ldexp(m.mantissa * np.ldexp(x, -exponents(x)), size - power)))
-    defect = 0.0
+    power, stated, defect = int(np.max(size)), 0.0, 0.0
     if radius is not None:
-        factor, shift = cube_root_of_half(lam) if lam else (1.0, 0)
-        stated = float(np.ldexp(radius * factor, shift - power))
-        defect = abs(stated - rho) / max(stated, rho) if max(stated, rho) else 0.0
-        rho = stated
+        factor, shift = cube_root_of_half(lam)
+        stated, extra = math.frexp(radius * factor)
+        if stated:  # D eta may be 0 or far smaller
+            power = max(power, extra + shift)
+        stated = float(np.ldexp(stated, extra + shift - power))
+    rho = float(np.linalg.norm(np.ldexp(m.mantissa * np.ldexp(x, -exponents(x)), size - power)))
+    if radius is not None:
+        defect, rho = _difference(stated, rho), stated
     reduced = split(m)
     if isinstance(reduced, Witness):
         return refuted(m, x, rho, power, defect)
     if not reduced.model.g.size:
         return Certificate(0.0, defect, 0.0, 0.0)
     return certify_point(reduced.model, reduced.project(x), rho, power)._replace(radius_defect=defect)
+
+
+def _difference(stated: float, actual: float) -> float:
+    """Relative to the larger one."""
+    return abs(stated - actual) / max(stated, actual) if max(stated, actual) else 0.0
 
 
 def _checked_model(H: Array, g: Array, lam: Any, scales: Array | None) -> tuple[Model, np.ndarray]:

@@ -157,6 +157,28 @@ UNBOUNDED = {
     "coupling, rotated": ([[5, 1, -1], [1, 1, 1], [-1, 1, 1]], [1, 0, 0], 1, [1, 0, 0], "coupling"),
     "huge": ([[1, 0], [0, -(2.0**900)]], [1, 1], 2.0**-450, [2.0**450, 0], "curvature"),
     "the product of two weights": ([[1, -14], [-14, 1]], [1, 1], 10, [0, 0], "curvature"),
+    "the last of two curved down": (np.diag([1, 1.5, -1]), [0, 1, 0], 1, [1, 0, 0], "curvature"),
+    # curvature -2^-120/1.5 along (1, -2^-60/1.5, 0), far below the rounding of an eigenvalue
+    "curved down ever so little": (
+        *([[0, 2.0**-60, 0], [2.0**-60, 1.5, 0], [0, 0, 1]], [0, 0, 0], 0, [1, 1, 1]),
+        "curvature",
+    ),
+    # two rows of C are 0; the slope along the second is told before the coupling of the first
+    "linear beside a coupling": ([[1, 1, 0], [1, 0, 0], [0, 0, 0]], [0, 0, 1], 1, [1, 0, 0], "linear"),
+    "coupling to the second": ([[1, 0, 0], [0, 1, -1], [0, -1, 0]], [1, 0, 0], 1, [1, 1, 0], "coupling"),
+    "coupling to the second, rotated": (
+        *([[5, 0, 0, 0], [0, 5, 1, -1], [0, 1, 1, 1], [0, -1, 1, 1]], [1, 0, 0, 0], 1, [1, 1, 0, 0]),
+        "coupling",
+    ),
+    # the others together pull the other way: the start has to be on the first alone
+    "coupling to three": (
+        [[5, 0, 0, 3], [0, 5, 0, -2], [0, 0, 5, -2], [3, -2, -2, 0]],
+        *([0, 0, 0, 0], 1, [1, 1, 1, 0], "coupling"),
+    ),
+    "coupling to three, rotated": (
+        [[5, 0, 0, 3, -3], [0, 5, 0, -2, 2], [0, 0, 5, -2, 2], [3, -2, -2, 9, 9], [-3, 2, 2, 9, 9]],
+        *([0, 0, 0, 0, 0], 1, [1, 1, 1, 0, 0], "coupling"),
+    ),
 }
 
 
@@ -166,7 +188,9 @@ def test_an_unbounded_model_is_a_status_with_a_witness(lane, name):
     found = cubic_minimizer(lane.array(H), lane.array(g), lam, lane.array(d))
     assert (found.status, found.unbounded_by, found.value) == ("unbounded", kind, -math.inf)
     assert (found.minimizer, found.others, found.radius, found.certificate) == (None, (), None, None)
+    assert found.dimension == 0
     start, direction = lane.host(found.witness_start), lane.host(found.witness)
+    assert 0.5 <= np.max(np.abs(direction)) <= 1
     exact = Exact(H, g, lam, d)
     values = [exact.value(start + s * direction) for s in np.ldexp(1.0, [0, 10, 20, 30, 40])]
     scale = max(abs(float(part)) for row in (*H, g) for part in row) if name == "huge" else 1.0
@@ -175,6 +199,43 @@ def test_an_unbounded_model_is_a_status_with_a_witness(lane, name):
     assert values[-1] - values[-2] < 512 * (values[-2] - values[-3]) < 0, scale
     point = lane.array(np.ones(len(g)))
     assert not cubic_certificate(lane.array(H), lane.array(g), lam, point, lane.array(d)).holds(0.5)
+
+
+# C (1, -1) = 0; at these powers of two the squares of what g or B have along it leave the range of a float64
+@pytest.mark.parametrize("power", [-600, 0, 600])
+def test_a_null_vector_that_is_seen_is_seen_at_any_scale(power):
+    C = np.ldexp(np.ones((2, 2)), power)
+    found = cubic_minimizer(C, np.ldexp([1.0, 0.0], -power), 0.0)
+    assert (found.status, found.unbounded_by) == ("unbounded", "linear")
+    np.testing.assert_allclose(found.witness[1], -found.witness[0], rtol=ROUNDING)
+    H = np.eye(3)
+    H[1:, 1:], H[0, 1:], H[1:, 0] = C, np.ldexp([1.0, -1.0], -power), np.ldexp([1.0, -1.0], -power)
+    found = cubic_minimizer(H, np.array([1.0, 0.0, 0.0]), 1.0, np.array([1.0, 0.0, 0.0]))
+    assert (found.status, found.unbounded_by) == ("unbounded", "coupling")
+    np.testing.assert_allclose(found.witness[2], -found.witness[1], rtol=ROUNDING)
+
+
+@pytest.mark.parametrize("power", [-600, -40, 40, 600])
+def test_a_point_beside_null_vectors_is_certified_at_any_scale(power):
+    H, g = np.ldexp(np.ones((2, 2)), power), np.ldexp(np.ones(2), power)
+    assert cubic_certificate(H, g, 0.0, np.array([0.5, 0.5])).holds(CERTIFIED)
+    assert cubic_certificate(H, g, 0.0, np.array([2.0, -1.0])).holds(CERTIFIED)
+    # the terms are at most 2.5 |g|, the residual is |g|/2
+    assert cubic_certificate(H, g, 0.0, np.array([0.5, 0.0])).stationarity > 0.1
+
+
+@pytest.mark.parametrize("n", [65, 130])
+def test_a_model_of_more_variables_than_are_inverted_in_one_piece(n):
+    # eta is given: g = (H + lam |D eta| D^2/2) eta, with H so large that the matrix is positive definite
+    rng = np.random.default_rng(n)
+    H = rng.standard_normal((n, n))
+    H = H + H.T + 4 * math.sqrt(n) * np.eye(n)
+    eta, d, lam = rng.standard_normal(n), rng.uniform(0.5, 2, n), 0.5
+    r = np.linalg.norm(d * eta)
+    found = cubic_minimizer(H, H @ eta + lam * r / 2 * d * d * eta, lam, d)
+    np.testing.assert_allclose(found.minimizer, eta, rtol=0, atol=1e3 * ROUNDING)
+    assert found.radius == pytest.approx(r, rel=1e3 * ROUNDING)
+    assert found.certificate.holds(CERTIFIED)
 
 
 def test_a_flat_that_meets_every_equation_is_bounded():
@@ -326,7 +387,7 @@ def test_a_weak_cubic_term_decides_along_the_null_vectors(exponent):
         assert found.value < 0
 
 
-@pytest.mark.parametrize("powers", [(0, 0, -450), (450, 0, 0), (0, -450, 0)])
+@pytest.mark.parametrize("powers", [(0, 0, -450), (450, 0, 0), (0, -450, 0), (1000, 0, 0)])
 def test_a_cubic_term_far_below_rounding(powers):
     H, g, lam = ([[1, 2], [2, 4]], [1, 2], 1)
     H, g, lam = (
@@ -341,6 +402,22 @@ def test_a_cubic_term_far_below_rounding(powers):
     r = math.sqrt(2 * S5 * 2.0 ** (powers[1] - powers[2]))
     np.testing.assert_allclose(found.minimizer, r * np.array([2, -1]) / S5, rtol=ROUNDING)
     assert found.certificate.holds(CERTIFIED)
+
+
+def test_a_cubic_term_far_below_rounding_beside_a_row_of_zeros():
+    # it decides in the plane of (1, 0, 0) and (0, 2, -1): lam r^2/2 = |g| = 3 there, eta = r g/3
+    H, lam = np.array([[0.0, 0, 0], [0, 1, 2], [0, 2, 4]]), 2.0**-449
+    found = cubic_minimizer(H, np.array([2.0, 2.0, -1.0]), lam)
+    eta = np.array([2, 2, -1]) / S3
+    np.testing.assert_allclose(np.ldexp(found.minimizer, -225), eta, rtol=ROUNDING)
+    assert found.radius == pytest.approx(S3 * 2.0**225, rel=ROUNDING)
+
+
+def test_a_cubic_term_far_below_rounding_shortens_D_eta():
+    # H eta = g leaves eta = (1, 2)/5 + t (2, -1); |D eta|^2 = (1/5 + 2t)^2 + 4 (2/5 - t)^2 is least at t = 3/20
+    found = solve([[1, 2], [2, 4]], [1, 2], 2.0**-450, [1, 2])
+    np.testing.assert_allclose(found.minimizer, [0.5, 0.25], rtol=ROUNDING)
+    assert found.radius == pytest.approx(math.sqrt(0.5), rel=ROUNDING)
 
 
 @pytest.mark.parametrize("powers", [(450, 450, 450, -450), (-450, 0, 450, -450), (450, -450, -450, -450)])
@@ -480,6 +557,33 @@ def test_no_stated_radius_has_no_defect():
     # r = d_2 eta_2 = 2^-185 at the solution, a third of it stated
     stated = cubic_certificate(H, g, 1.0, np.array([1.0, 2.0**-555]), d, radius=2.0**-185 / 3)
     assert abs(stated.radius_defect - 2 / 3) <= ROUNDING
+
+
+def test_a_stated_radius_is_compared_where_no_cubic_term_acts():
+    H, g, eta = (np.array(part, dtype=float) for part in ([[2, 1], [1, 2]], [3, 3], [1, 1]))  # H eta = g
+    for d, r in (([1, 1], math.sqrt(2)), ([1, 2], S5), ([0, 0], 0.0)):
+        given = cubic_certificate(H, g, 0.0, eta, np.array(d, dtype=float), radius=r)
+        assert given.holds(CERTIFIED), (d, given)
+    given = cubic_certificate(H, g, 0.0, eta, radius=3 * math.sqrt(2))
+    assert given.radius_defect == pytest.approx(2 / 3, rel=ROUNDING)
+    assert given._replace(radius_defect=0.0).holds(CERTIFIED)
+
+
+def test_a_stated_radius_of_a_point_without_a_length_is_all_defect():
+    H, g, none = np.eye(2), np.ones(2), np.zeros(2)
+    for eta, d in ((none, None), (np.ones(2), none)):
+        given = cubic_certificate(H, g, 1.0, eta, d, radius=1.0)
+        assert given.radius_defect == 1.0
+        assert all(map(math.isfinite, given))
+    assert cubic_certificate(H, none, 1.0, none, radius=0.0) == (0.0, 0.0, 0.0, 0.0)
+    # the equations hold at d = 0 whatever r is
+    assert cubic_certificate(H, g, 1.0, np.ones(2), none, radius=0.0).holds(CERTIFIED)
+
+
+def test_a_value_whose_factors_are_out_of_range_of_each_other():
+    # -g'eta = -2, the rest is 0
+    part = np.ones(2)
+    assert cubic_value(np.zeros((2, 2)), np.ldexp(part, -600), 0.0, np.ldexp(part, 600)) == -2.0
 
 
 def test_a_minimizer_out_of_range_is_an_error():
