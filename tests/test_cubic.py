@@ -414,7 +414,7 @@ def test_a_cubic_term_far_below_rounding_beside_a_row_of_zeros():
 
 
 def test_a_cubic_term_far_below_rounding_shortens_D_eta():
-    # H eta = g leaves eta = (1, 2)/5 + t (2, -1); |D eta|^2 = (1/5 + 2t)^2 + 4 (2/5 - t)^2 is least at t = 3/20
+    # H eta = g leaves eta = (1, 2)/5 + t (2, -1): |D eta|^2 = (1/5 + 2t)^2 + 4 (2/5 - t)^2, least at t = 3/20
     found = solve([[1, 2], [2, 4]], [1, 2], 2.0**-450, [1, 2])
     np.testing.assert_allclose(found.minimizer, [0.5, 0.25], rtol=ROUNDING)
     assert found.radius == pytest.approx(math.sqrt(0.5), rel=ROUNDING)

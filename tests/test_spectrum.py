@@ -20,6 +20,7 @@ from refopt.spectrum import (
     extreme_spectrum,
     lanczos,
     lanczos_steps,
+    start_like,
 )
 
 EPS = 2.0**-52
@@ -670,6 +671,35 @@ def test_a_vector_without_a_part_outside_the_rows_is_a_breakdown_at_any_toleranc
     # steps has no part outside the rows, and every pass shrinks it further.
     result = lanczos(diagonal([3.0, 2.0, 1.0] + [0.0] * 17), np.ones(20), 12, tolerance=0.0)
     assert (result.products, result.breakdowns) == (4, 1)
+
+
+def test_no_smallest_pairs_are_the_default_and_full_steps_may_be_named():
+    assert lanczos_steps(100, 3) == 12  # 4 k > 2 ln 100 = 9.2
+    found = extreme_spectrum(diagonal([1.0, 1, 2]), np.ones(3), largest=3, steps=3, multiplicity="full")
+    np.testing.assert_allclose(found.eigenvalues, [2, 1, 1], rtol=8 * EPS)
+
+
+def test_a_start_vector_in_the_dtype_of_the_point():
+    top = float(np.finfo(np.float32).max)
+    cast = start_like(np.ones(2, dtype=np.float32), np.array([top, 0.0]))
+    assert cast.dtype == np.float32
+    np.testing.assert_array_equal(cast, [top, 0.0])
+    with pytest.raises(ValueError, match=r"`lanczos_start` has an element of size 6\.81e\+38; in float32"):
+        start_like(np.ones(2, dtype=np.float32), np.array([2 * top, 0.0]))
+    with pytest.raises(ValueError, match="`lanczos_start` is zero in float32"):
+        start_like(np.ones(2, dtype=np.float32), np.array([2.0**-200, 0.0]))
+    with pytest.raises(ValueError, match="`lanczos_start` has 3 elements; it must have 2"):
+        start_like(np.ones(2), np.ones(3))
+
+
+def test_rows_start_anew_after_their_combinations():
+    rows = orthonormal.OrthonormalRows(np.zeros(3), [1, 2])
+    rows.append_fresh()
+    rows.append_fresh()
+    np.testing.assert_array_equal(rows.combine_in_last_block(np.array([[0.0], [2.0]])), [[0, 2, 0]])
+    assert (rows.count, rows.active()) == (0, [])
+    rows.append_fresh()  # e_1 again, not e_3
+    np.testing.assert_array_equal(rows.row(0), [1, 0, 0])
 
 
 def test_residual_and_interlacing_checks_can_fail():
