@@ -215,6 +215,16 @@ def test_a_null_vector_that_is_seen_is_seen_at_any_scale(power):
     np.testing.assert_allclose(found.witness[2], -found.witness[1], rtol=ROUNDING)
 
 
+@pytest.mark.parametrize("power", [12, 30, 300])
+def test_a_pull_through_a_variable_without_a_scale_is_found_however_large(power):
+    # eta_2 = g_2 - eta_1 leaves (r - 2) eta_1 = -g_2 with r = |eta_1|, so r = 1 + sqrt(1 + g_2)
+    g, r = 4.0**power - 1, 1 + 2.0**power
+    found = solve([[-1, 1], [1, 1]], [0, g], 2, [1, 0])
+    np.testing.assert_allclose(found.minimizer, [-r, g + r], rtol=ROUNDING)
+    assert found.radius == pytest.approx(r, rel=ROUNDING)
+    assert found.certificate.holds(CERTIFIED)
+
+
 @pytest.mark.parametrize("power", [-600, -40, 40, 600])
 def test_a_point_beside_null_vectors_is_certified_at_any_scale(power):
     H, g = np.ldexp(np.ones((2, 2)), power), np.ldexp(np.ones(2), power)
