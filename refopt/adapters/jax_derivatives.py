@@ -4,7 +4,7 @@ The tensors by groups are derivatives of eta -> f(theta + U eta).
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -13,6 +13,9 @@ import numpy as np
 
 from refopt.adapters import formulas
 from refopt.conformance.adapter import Adapter
+
+# Each function is called a few times: compiling costs more than running.
+QUICKLY: Mapping[str, Any] = {"compiler_options": {"xla_backend_optimization_level": 0}}
 
 
 class JaxDerivatives(Adapter):
@@ -35,7 +38,7 @@ class JaxDerivatives(Adapter):
 
     def _make_first(self, problem: Any) -> Callable[..., Any]:
         f = self._objective(problem)
-        return jax.jit(lambda theta, v: (f(theta), *jax.jvp(jax.grad(f), (theta,), (v,))))
+        return jax.jit(lambda theta, v: (f(theta), *jax.jvp(jax.grad(f), (theta,), (v,))), **QUICKLY)
 
     def _make_line(self, problem: Any, order: int) -> Callable[..., Any]:
         f = self._objective(problem)
@@ -43,7 +46,7 @@ class JaxDerivatives(Adapter):
         def derivatives(theta: Any, direction: Any) -> Any:
             return jnp.stack([_along(f, theta, direction, k) for k in range(order + 1)])
 
-        return jax.jit(derivatives)
+        return jax.jit(derivatives, **QUICKLY)
 
     def _make_summary(self, problem: Any, groups: tuple[int, ...]) -> Callable[..., Any]:
         f = self._objective(problem)
@@ -54,7 +57,7 @@ class JaxDerivatives(Adapter):
             third = jax.vmap(lambda unit: _along(of_eta, zero, unit, 3))(units)
             return jax.grad(of_eta)(zero), jax.hessian(of_eta)(zero), third
 
-        return jax.jit(summary)
+        return jax.jit(summary, **QUICKLY)
 
     def derivatives(self, problem, theta, vector):
         """Value, gradient and Hessian product."""
