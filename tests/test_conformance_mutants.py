@@ -143,8 +143,8 @@ MUTANTS = [
            plain(on_ratios.test_condition_scale_and_terms_divide_the_ratio)),
     Mutant("orthonormality not checked", "comparison", "if not worst.passed", "if False",
            plain(on_ratios.test_columns_must_be_orthonormal_and_in_order)),
-    Mutant("subspace of all columns at once", "comparison", "vectors[:, cluster], expected.high[:, cluster], "
-           "expected.low[:, cluster]", "vectors, expected.high, expected.low",
+    Mutant("subspace of all columns at once", "comparison", "vectors[:, own], expected.high[:, space], "
+           "expected.low[:, space]", "vectors, expected.high, expected.low",
            plain(on_ratios.test_the_basis_inside_a_cluster_does_not_matter)),
     Mutant("gap forgotten", "comparison", ' * float(expectation["norm"]) / float(gap)', "",
            plain(on_ratios.test_leaving_the_subspace_is_measured_against_norm_over_gap)),
