@@ -1,6 +1,7 @@
 """`refopt init`: write an adapter that works, to be filled with one's own optimizer."""
 
 import argparse
+import os
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -48,13 +49,17 @@ def init_command(options: argparse.Namespace) -> int:
     path = options.path or Path(template.file)
     if path.is_dir():
         path = path / template.file
-    texts = {path: _text(template.file)}
-    if template.beside:
-        texts[path.parent / template.beside] = _text(template.beside)
-    for target, text in texts.items():  # before anything is written
-        _refuse_to_overwrite(target, text if target != path else None)
-    for target, text in texts.items():
-        _write(target, text)
+    beside = path.parent / template.beside if template.beside else None
+    if path == beside:
+        raise Usage(f"{path} is the name of the file that the adapter includes; name another file.")
+    shared = beside is not None and _holds(beside, _text(template.beside))
+    for target in (path, None if shared else beside):  # before anything is written
+        if target is not None and os.path.lexists(target):
+            other = "folder" if target is beside else "file"
+            raise Usage(f"{target} exists and is not overwritten; name another {other}.")
+    _write(path, _text(template.file))
+    if beside is not None and not shared:
+        _write(beside, _text(template.beside))
     stem = path.with_suffix("")
     program = stem if stem.is_absolute() or len(stem.parts) > 1 else f"./{stem}"
     written = f"{path} (with {template.beside}) is" if template.beside else f"{path} is"
@@ -68,14 +73,17 @@ def _text(name: str) -> str:
     return files("refopt").joinpath("templates", name).read_text(encoding="utf-8")
 
 
-def _refuse_to_overwrite(path: Path, same: str | None) -> None:
-    """Refuse a path that exists, unless it holds the same text already."""
-    if path.exists() and (same is None or path.read_text(encoding="utf-8", errors="replace") != same):
-        raise Usage(f"{path} exists and is not overwritten; name another {'folder' if same else 'file'}.")
+def _holds(path: Path, text: str) -> bool:
+    """Whether a file is there already, with this very text."""
+    try:
+        return path.read_text(encoding="utf-8") == text
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        with open(path, "x", encoding="utf-8") as stream:
+            stream.write(text)
     except OSError as error:
         raise Usage(f"{path} cannot be written: {error.strerror}.") from None

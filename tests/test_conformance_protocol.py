@@ -407,6 +407,19 @@ def test_the_file_beside_a_template_is_shared_and_never_written_over(language, b
     assert not (tmp_path / "three").exists()
 
 
+def test_neither_of_two_files_takes_the_others_place(tmp_path, capsys):
+    assert cli.main(["init", "c", str(tmp_path / "refopt_wire.h")]) == 2
+    assert "is the name of the file that the adapter includes" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "refopt_wire.h").mkdir()  # a folder in its place, and a link to nowhere
+    assert cli.main(["init", "c", str(tmp_path / "adapter.c")]) == 2
+    (tmp_path / "mine.mjs").symlink_to(tmp_path / "nowhere")
+    assert cli.main(["init", "js", str(tmp_path / "mine.mjs")]) == 2
+    assert capsys.readouterr().err.count("is not overwritten") == 2
+    assert not (tmp_path / "adapter.c").exists()
+    assert not (tmp_path / "nowhere").exists()
+
+
 @pytest.mark.parametrize("language", list(cli.cli_init.TEMPLATES))
 def test_a_template_is_short(language):
     text = (Path(cli.__file__).parent / "templates" / cli.cli_init.TEMPLATES[language].file).read_text()

@@ -13,6 +13,8 @@ from handmade import DIRECTIONS, HEAVY_BALL, PERIOD
 
 from refopt.conformance import vectors_of
 from refopt.conformance.case_parameters import Vector
+from refopt.conformance.vectors import load
+from refopt.resources import vectors_directory
 
 pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parent.parent
@@ -291,3 +293,16 @@ def test_the_import_of_the_plugin_is_light():
     code += "print(json.dumps(sorted(set(sys.modules) - before)))"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert json.loads(run.stdout) == ["pytest_refopt"]
+
+
+def test_a_function_that_knows_no_input_of_the_case_is_skipped_and_not_passed():
+    case = next(case for case in load(vectors_directory()).cases if "curvature_problem" in case.inputs)
+    assert case.op == "fosi_directions"
+    asked = []
+
+    def mine(problem, settings, base, thetas, lanczos_start):
+        asked.append(settings)
+
+    with pytest.raises(pytest.skip.Exception, match="takes no `curvature_problem`"):
+        Vector(case).run(mine)
+    assert not asked
