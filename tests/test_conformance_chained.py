@@ -11,7 +11,7 @@ from faults.patching import planted
 from faults.trial import REFERENCE, relevant
 from handmade import array, given, read
 
-from refopt.conformance import chained, comparison, diagnosis, ops, scoring, vectors
+from refopt.conformance import chained_steps, comparison, diagnosis, ops, scoring, vectors
 from refopt.conformance.runner import Runner
 from refopt.conformance.scoring import Reply
 from refopt.conformance.transport import InProcess
@@ -155,7 +155,7 @@ def test_settings_enter_the_step():
     ],
 )
 def test_first_directions_of_the_bases(base, expected):
-    found = chained.first_direction(base, [Decimal(0), Decimal(4)])
+    found = chained_steps.first_direction(base, [Decimal(0), Decimal(4)])
     assert [float(x) for x in found] == [0.0, expected]
 
 
@@ -165,7 +165,7 @@ def test_what_no_rule_covers_is_an_error_of_the_vectors():
 
 
 def test_every_chained_operation_has_a_rule():
-    assert set(chained.RECIPES) == set(ops.CHAINED)
+    assert set(chained_steps.RECIPES) == set(ops.CHAINED)
 
 
 # ELMO with H = -I and g = (3, 4) in the plane, both pairs, L = 2: in the cluster p = g, |p| = 5, and
